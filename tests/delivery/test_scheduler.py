@@ -159,6 +159,19 @@ def test_no_host_starts_for_an_app_that_rests() -> None:
     assert lane(0) in turns.take(to_a_remote, {}, rests)
 
 
+def test_a_lane_waits_whose_function_has_no_idle_host_while_its_app_rests() -> None:
+    """Another function of the app has one, and its lane is served."""
+    turns, rests, idle = answered(WIDE, calls=True), {str(APPS[0])}, {APPS[0]: 9}
+    turns.unfit(lane(0))
+    for each in (lane(0), lane(0, SETTLED)):
+        turns.add(each)
+    assert list(turns.take(to_a_function, idle, rests)) == [lane(0, SETTLED)]
+    assert turns.take(to_a_function, idle, rests) == {}
+    assert list(turns.take(to_a_function, idle)) == [lane(0)]
+    turns.add(lane(0))
+    assert lane(0) in turns.take(to_a_function, idle, rests), "it was another rest"
+
+
 def test_workers_that_find_the_same_backlog_begin_with_different_apps() -> None:
     workers = [UUID(int=number) for number in range(20)]
     orders = [own_order(worker, LANES) for worker in workers]

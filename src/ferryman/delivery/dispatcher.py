@@ -7,8 +7,7 @@ Only a window of each app's messages is in flight, so a slow app delays no other
 outcomes go to the database in batches. Nothing is lost with this process: other workers take over
 its claims once it has been silent for ``heartbeat_seconds``.
 
-To follow one attempt, read ``scheduler.py`` (whose turn it is), ``sender.py`` (which route, and
-how), then ``recorder.py`` (what is stored).
+To follow one attempt, read ``scheduler.py``, ``sender.py`` (by which route) and ``recorder.py``.
 """
 
 import asyncio
@@ -24,6 +23,7 @@ from ferryman.delivery.flight import Flight
 from ferryman.delivery.queue_dispatcher import QueueDispatcher
 from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.rescuer import Rescuer
+from ferryman.delivery.rests import Rests
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
 from ferryman.delivery.sender import NoPlaceError, Sender
 from ferryman.delivery.worker_health import WorkerHealth
@@ -42,10 +42,8 @@ log = structlog.get_logger("ferryman.delivery")
 
 _LOOK_SECONDS = 1.0
 """The longest wait before all lanes are checked: a notification may have been lost."""
-
-_LEAVE_SECONDS = 5.0
-_PAUSE_SECONDS = 1.0
-"""The pause after an unexpected failure."""
+_LEAVE_SECONDS, _PAUSE_SECONDS = 5.0, 1.0
+"""The longest time to sign off, and the pause after an unexpected failure."""
 
 
 class Dispatcher:
@@ -80,6 +78,7 @@ class Dispatcher:
             platform, self._app_cache, self._wake, self._changed.set, self._health
         )
         self._rescuer = Rescuer(platform, self._worker_id, self._held)
+        self._rests = Rests(platform, self._app_cache, functions.records)
         self._next_look = 0.0
 
     async def run(self) -> None:
@@ -139,8 +138,7 @@ class Dispatcher:
             if unknown := self._scheduler.apps - self._app_cache.apps.keys():
                 await delivery_service.refresh_apps(self._platform, self._app_cache, unknown)
             self._functions.kept = {str(app_id) for app_id in self._scheduler.kept}
-            calls, resting = self._app_cache.calls_function, self._functions.resting
-            quotas = self._scheduler.take(calls, idle, resting)
+            quotas = self._scheduler.take(self._app_cache.calls_function, idle, self._rests.now)
         claimed = await self._claim(quotas) if quotas else []
         for delivery in claimed:
             self._start(delivery, until, warm=idle[delivery.app.app_id] > 0)
@@ -163,11 +161,13 @@ class Dispatcher:
     async def _heartbeat(self) -> float:
         """Send a heartbeat, find lanes with due messages; return the seconds to the next look."""
         await self._rescuer.release_unheld()
+        known, rests = self._draining, self._rests.now
         view = await worker_service.heartbeat(
-            self._platform, self._worker_id, self._draining.since, idle=self._draining.idle
+            self._platform, self._worker_id, known.since, idle=known.idle, rests=rests
         )
         self._draining.follow(view.draining_since)
         await self._rescuer.rescue()
+        await self._rests.end_some()
         self._recorder.failing = view.failing
         self._scheduler.update_breakers(
             closed=[lane for lane, due in view.due.items() if due.closed],
@@ -212,6 +212,7 @@ class Dispatcher:
             by_route = await self._sender.send(delivery, until, flight.begun)
             hung = any(outcome.hung for _, outcome in by_route)
         except NoPlaceError:
+            self._scheduler.unfit(message.lane)  # if its app rests
             await self._give_back(delivery)
             return None
         except Exception as exc:

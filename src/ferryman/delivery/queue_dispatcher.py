@@ -24,7 +24,7 @@ from ferryman.delivery.notifications import repeat
 from ferryman.delivery.queue_log import log_outcome, printed
 from ferryman.delivery.resolver import OWNER
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
-from ferryman.delivery.sender import Sender
+from ferryman.delivery.sender import NoPlaceError, Sender
 from ferryman.domain.outcome import Outcome, failed
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
@@ -122,7 +122,9 @@ class QueueDispatcher:
         waiting = self._scheduler.apps
         found = ((UUID(owner), count) for owner, count in self._functions.idle.items())
         idle = Counter({app_id: count for app_id, count in found if app_id in waiting})
-        quotas = self._scheduler.take(self._kinds.calls_function, idle, self._functions.resting)
+        quotas = self._scheduler.take(
+            self._kinds.calls_function, idle, self._functions.records.resting
+        )
         if not quotas:
             return max(0.0, self._next_look - loop.time())
         with self._draining.taking():
@@ -169,9 +171,14 @@ class QueueDispatcher:
             try:
                 async with asyncio.timeout_at(until):
                     await flight.take_off()
-                    if isinstance(delivery.route, FunctionConsumer):
+                    if isinstance(route := delivery.route, FunctionConsumer):
                         await place.enter_async_context(self._functions.place())
-            except TimeoutError:
+                        if self._functions.must_wait(str(delivery.app.app_id), route.handler):
+                            raise NoPlaceError
+            except (TimeoutError, NoPlaceError) as reason:
+                if isinstance(reason, TimeoutError):
+                    log.warning("queue.claim_too_old", queue_event=str(event.event_id))
+                self._scheduler.unfit(event.lane)  # if its app rests
                 await self._give_back(delivery)
                 return None
             try:
@@ -224,7 +231,6 @@ class QueueDispatcher:
 
     async def _give_back(self, delivery: QueueDelivery) -> None:
         """Release a claim that was not begun in time; if that fails, the next look does it."""
-        log.warning("queue.claim_too_old", queue_event=str(delivery.event.event_id))
         with suppress(OutsideError):
             await queue_delivery_service.release(self._platform, self._worker_id, delivery.event)
 

@@ -71,6 +71,7 @@ class FairScheduler(Generic[L]):
         self._streak: Counter[UUID] = Counter()
         self._closed: frozenset[L] = frozenset()
         self._probed: frozenset[L] = frozenset()
+        self._unfit: set[L] = set()
 
     def update_breakers(self, closed: Collection[L], probed: Collection[L]) -> None:
         """Send nothing from closed lanes, and one message at a time from probed ones."""
@@ -106,6 +107,7 @@ class FairScheduler(Generic[L]):
         ``calls`` says whether a lane leads to a function; None is "not known yet", and the lane
         waits. ``idle`` are the numbers of idle hosts by app; for ``resting`` apps none starts.
         """
+        self._unfit = {lane for lane in self._unfit if str(lane.app_id) in resting}
         idle = idle or {}
         live = self._bulkheads[True].in_flight
         self._streak = Counter({app_id: self._streak[app_id] for app_id in {*idle, *live}})
@@ -119,7 +121,7 @@ class FairScheduler(Generic[L]):
             if lane in self._probed:
                 count = min(count, 1 - self._in_lane[lane])
             if function:
-                count = hosts.take(lane.app_id, count)
+                count = 0 if lane in self._unfit else hosts.take(lane.app_id, count)
             if count > 0:
                 quotas[lane] = count
                 bulkhead.add(lane, bulkhead.health(lane), count)
@@ -149,6 +151,10 @@ class FairScheduler(Generic[L]):
             self._starting += call.cold
             self._streak[lane.app_id] = self._streak[lane.app_id] + 1 if warm else 1
         return call
+
+    def unfit(self, lane: L) -> None:
+        """Note that the idle hosts of a resting app are not of the lane's functions."""
+        self._unfit.add(lane)
 
     def begun(self, call: DeliveryCall) -> None:
         """Note that the function was called: its host has started."""

@@ -28,7 +28,7 @@ log = structlog.get_logger("ferryman.functions")
 
 
 class NoPlaceError(Exception):
-    """No place to run a function came free in time; nothing was sent."""
+    """No place to run a function came free in time, or its app rests; nothing was sent."""
 
 
 class Sender:
@@ -65,11 +65,15 @@ class Sender:
         """
         message = delivery.message
         await self._keys.refresh()
-        OWNER.set(str(delivery.app.app_id))
+        app_id = str(delivery.app.app_id)
+        OWNER.set(app_id)
+        functions = [route for route in delivery.routes if isinstance(route, FunctionRoute)]
+        if any(self._functions.must_wait(app_id, route.handler) for route in functions):
+            raise NoPlaceError
         name = f"deliver {message.lane.event_type}"
         facts = {"ferryman.message": str(message.message_id), "ferryman.attempt": message.number}
         with tracing.span(name, message.trace, "client", **facts) as span:
-            if any(isinstance(route, FunctionRoute) for route in delivery.routes):
+            if functions:
                 # Most go to one function and find a place, so there is no wait to bound.
                 one = len(delivery.routes) == 1 and self._functions.has_place
                 place: AbstractAsyncContextManager[None] = (

@@ -51,6 +51,11 @@ class HostKey:
     access: Access
     program: Program = field(compare=False)
 
+    def handles(self, handler: str) -> bool:
+        """Return whether this is a host of ``handler`` (``file.function``)."""
+        name, _, function = handler.rpartition(".")
+        return function == self.function and str(self.file.with_suffix("")).endswith(f"/{name}")
+
 
 async def host_key(call: FunctionCall, known: KnownHandlers, bundles: Bundles) -> HostKey:
     """Return what a host must have been started with to take the call.

@@ -21,12 +21,20 @@ class HostRecords:
         self._records: dict[str, HostRecord] = {}
 
     @property
-    def resting(self) -> set[str]:
-        """Return the owners for which no host should start yet."""
+    def resting(self) -> dict[str, float]:
+        """Return the owners for which no host should start yet, and for how many seconds."""
         if not self._rests or not self._records:
-            return set()
+            return {}
         now = monotonic()
-        return {owner for owner, record in self._records.items() if now < record.rests_until}
+        return {
+            owner: record.rests_until - now
+            for owner, record in self._records.items()
+            if now < record.rests_until
+        }
+
+    def forget(self, owner: str) -> None:
+        """Forget all deaths of an owner's hosts."""
+        self._records.pop(owner, None)
 
     def suspect(self, owner: str) -> bool:
         """Return whether a host of this owner yields the processor until it has answered."""

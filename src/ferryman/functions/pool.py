@@ -39,7 +39,7 @@ class FunctionPool:
     hosts start at once, because that takes a core each.
 
     ``beyond`` more may run at once; only idle hosts give way to them. Where it ``rests``, apps
-    whose hosts keep dying are ``resting`` from time to time.
+    whose hosts keep dying are resting from time to time, as ``records`` says.
 
     With ``debugging`` it has one host. ``memory_bytes`` limits the address space of each process
     (Linux). Use it as an async context manager within one event loop: on exit every host and all
@@ -84,7 +84,7 @@ class FunctionPool:
         self._busy = 0
         self._bundles = Bundles(bundler)
         self._known = KnownHandlers()
-        self._records = HostRecords(rests=rests)
+        self.records = HostRecords(rests=rests)
         self._endings: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -116,11 +116,6 @@ class FunctionPool:
         return Counter(key.owner for key, _ in self._idle.values())
 
     @property
-    def resting(self) -> set[str]:
-        """Return the owners for which no host should start yet, since theirs keep dying."""
-        return self._records.resting
-
-    @property
     def hosts(self) -> tuple[int, int]:
         """Return the numbers of busy and idle hosts."""
         return self._busy, len(self._idle)
@@ -133,6 +128,12 @@ class FunctionPool:
     def place(self) -> asyncio.Semaphore:
         """Return a context manager that waits for a slot to run a function, and holds it."""
         return self._slots
+
+    def must_wait(self, owner: str, handler: str) -> bool:
+        """Return whether a call would start a host of an owner that rests."""
+        return owner in self.records.resting and not any(
+            key.owner == owner and key.handles(handler) for key, _ in self._idle.values()
+        )
 
     async def invoke(self, call: FunctionCall) -> Outcome:
         """Wait for a slot, then :meth:`run` the function."""
@@ -178,7 +179,7 @@ class FunctionPool:
             self._debugging.announce(key.owner, f"{key.file.name}, {key.function}")
         self._busy += 1
         try:
-            slow = self._records.suspect(key.owner)
+            slow = self.records.suspect(key.owner)
             return await HostProcess.start(key.program, self._limits, key.access, slow=slow)
         finally:
             self._busy -= 1
@@ -187,7 +188,7 @@ class FunctionPool:
         self, host: HostProcess, call: FunctionCall, key: HostKey, begun: Callable[[], None]
     ) -> Outcome:
         self._busy += 1
-        if self._records.suspect(key.owner):
+        if self.records.suspect(key.owner):
             host.hold_back()
         try:
             outcome = await host.call(
@@ -199,7 +200,7 @@ class FunctionPool:
                 call.printed,
                 begun,
             )
-            self._records.note(key.owner, outcome, kept=host.reusable)
+            self.records.note(key.owner, outcome, kept=host.reusable)
             return outcome
         finally:
             self._busy -= 1
@@ -242,7 +243,7 @@ class FunctionPool:
         key, _ = self._idle.pop(host)
         if not host.alive:
             # The attempt is over and recorded, so the failure can only be logged.
-            self._records.died(key.owner)
+            self.records.died(key.owner)
             where = f"{key.file.name}, {key.function}"
             log.warning("function.failed_late", app=key.owner, function=where, said=host.new_output)
         task = asyncio.get_running_loop().create_task(host.end())

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -10,13 +11,19 @@ from ferryman.domain import breaker as breaker_rules
 from ferryman.domain.breaker import Breaker
 from ferryman.domain.diagnosis.snapshot import OpenBreaker
 from ferryman.domain.outcome import Outcome
+from ferryman.functions.routes import FunctionRoute
 from ferryman.services.app_cache import AppCache
+from ferryman.services.routing import routes_of
 from ferryman.store import breaker as breaker_store
+from ferryman.store import metrics as metrics_store
+from ferryman.store.app import AppRow
 from ferryman.store.breaker import EndpointRow
 from ferryman.store.database import Transaction
 from ferryman.vocab import EventType
 
 log = structlog.get_logger("ferryman.breaker")
+
+_DIED = "they ended by themselves, hung or could not load their function"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,19 @@ async def open_breakers(
         and breaker_rules.is_open(breaker.state, tx.now)
         and event_type in (None, *breaker.event_types)
     ]
+
+
+async def resting_hosts(
+    tx: Transaction, app: AppRow, silence: timedelta, event_type: EventType | None = None
+) -> list[OpenBreaker]:
+    """Return the breaker of an app's processes, if all workers wait before they start one."""
+    events = EventType if event_type is None else (event_type,)
+    ways = [way for event in events for way in routes_of(app, event)]
+    if not any(isinstance(way, FunctionRoute) for way in ways):
+        return []
+    seconds = await metrics_store.seconds_of_rest(tx, app.app_id, silence)
+    until = tx.now + timedelta(seconds=seconds)
+    return [OpenBreaker(f"new processes of {app.cloud_app_key}", until, _DIED)] if seconds else []
 
 
 def _log_change(endpoint: EndpointRow, state: Breaker) -> None:

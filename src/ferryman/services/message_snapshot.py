@@ -37,7 +37,10 @@ async def message_snapshot(
         suspended=app.suspended_at is not None,
         routes=tuple(_route(app, route) for route in routes_of(app, message.event_type)),
         workers=workers,
-        open_breakers=tuple(await breaker.open_breakers(tx, message.app_id, message.event_type)),
+        open_breakers=(
+            *await breaker.open_breakers(tx, message.app_id, message.event_type),
+            *await breaker.resting_hosts(tx, app, workers.silence, message.event_type),
+        ),
     )
 
 

@@ -103,7 +103,10 @@ async def transfer_snapshot(
         not_routed=tuple(await diagnosis_store.not_routed(tx, transfer_id)),
         workers=await worker_store.alive(tx, platform.heartbeat_timeout),
         troubled=tuple(await _troubled(tx, transfer_id)),
-        open_breakers=tuple(await breaker.open_breakers(tx, app.app_id)),
+        open_breakers=(
+            *await breaker.open_breakers(tx, app.app_id),
+            *await breaker.resting_hosts(tx, app, platform.heartbeat_timeout),
+        ),
         refusals=tuple(await _refusals(tx, app, transfer_id, claim.created_at)),
         wrong_keys=tuple(await _wrong_keys(tx, transfer_id, migration.migration_scope_id)),
         outstanding=tuple(map(str, outstanding)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import version
+from types import MappingProxyType
 from uuid import UUID
 
 import structlog
@@ -23,6 +24,7 @@ from ferryman.store.breaker import EndpointRow
 from ferryman.store.database import Transaction
 from ferryman.store.delivery import AttemptRow, ClaimedMessage, Lane, LaneDueTime
 from ferryman.store.message import StoredMessage
+from ferryman.store.metrics import rest_series
 from ferryman.store.timeline import TimelineRow
 from ferryman.store.worker import WorkerProcess
 from ferryman.vocab import FailureCause
@@ -55,17 +57,19 @@ async def heartbeat(
     draining_since: datetime | None = None,
     *,
     idle: bool = False,
+    rests: Mapping[str, float] = MappingProxyType({}),
 ) -> WorkerView:
     """Record that this worker is alive; return what is due and what fails.
 
     ``draining_since`` is what it knows of being drained, and the view has what it is to know.
     ``idle`` says that for this reason it takes up nothing any more, and that no claim is under way.
+    ``rests`` are the ids of apps whose hosts keep dying, and the seconds until one may start.
     """
     async with platform.database.transaction() as tx:
         draining_since = await worker_store.record_heartbeat(
             tx,
             worker_id,
-            own_series(platform),
+            [*own_series(platform), *rest_series(rests)],
             _process(),
             draining_since=draining_since,
             idle=idle,

@@ -1,5 +1,6 @@
 """Platform-wide counts, and the metrics that workers report."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,6 +9,9 @@ import msgspec
 
 from ferryman.metrics import Series
 from ferryman.store.database import SQL, Transaction
+
+_REST = "rest"
+"""What a worker stores beside its metrics: for how long no host of an app starts."""
 
 
 @dataclass(slots=True)
@@ -53,3 +57,18 @@ async def workers(tx: Transaction, silence: timedelta) -> dict[UUID, list[Series
         row["worker_id"]: msgspec.json.decode(row["metrics"] or "[]", type=list[Series])
         async for row in rows
     }
+
+
+def rest_series(rests: Mapping[str, float]) -> Iterable[Series]:
+    """Return what a worker reports of apps that rest for so many seconds, by their ids."""
+    return (Series(_REST, (app_id,), (seconds,)) for app_id, seconds in rests.items())
+
+
+async def seconds_of_rest(tx: Transaction, app_id: UUID, silence: timedelta) -> float:
+    """Return for how long no worker starts a host of an app; 0 if one does."""
+    wanted = (_REST, str(app_id))
+    by_worker = (
+        next((each.values[0] for each in told if (each.name, *each.labels) == wanted), 0.0)
+        for told in (await workers(tx, silence)).values()
+    )
+    return min(by_worker, default=0.0)
