@@ -18,7 +18,19 @@ pytestmark = [
 ]
 
 PYTHON = """
-import os, sys, threading, time
+import asyncio, concurrent.futures, os, signal, sys, threading
+from pathlib import Path
+
+class Closing:
+    def __init__(self, flag): self.flag = Path(flag)
+    def __del__(self): self.flag.touch()
+
+pool = concurrent.futures.ThreadPoolExecutor(1)
+
+def idle():
+    [thread] = pool._threads
+    frame = sys._current_frames()[thread.ident]
+    return frame.f_code.co_name == "_worker" and frame.f_locals.get("work_item") is None
 
 def act(event, context):
     print(os.getpid(), flush=True)
@@ -30,6 +42,22 @@ def act(event, context):
         case "left":
             threading.Timer(600, print).start()
             raise ValueError("no")
+        case "alarm":
+            signal.alarm(600)
+            raise ValueError("no")
+        case "alarm_return": signal.alarm(600)
+        case "pool_works":
+            pool.submit(open, event["fifo"])
+            raise ValueError("no")
+        case "pool_waits":
+            pool.submit(print).result()
+            while not idle(): pass
+            raise ValueError("no")
+        case "cancelled": raise asyncio.CancelledError
+        case "hold":
+            held = Closing(event["fifo"] + ".closed")
+            raise ValueError("no")
+        case "return": print(Path(event["fifo"] + ".closed").exists())
 
 async def act_later(event, context):
     act(event, context)
@@ -64,7 +92,7 @@ def hosts(invoke: Invoke, function: str, acts: str, fifo: str = "") -> list[int]
                 for act in acts.split()
             ]
         for act, outcome in zip(acts.split(), outcomes, strict=True):
-            assert outcome.ok is (act == "return"), outcome.error
+            assert outcome.ok is act.endswith("return"), outcome.error
         return [outcome.output.split()[0] for outcome in outcomes]
 
     pids = asyncio.run(calls())
@@ -80,10 +108,39 @@ CASES = [
 
 
 @pytest.mark.parametrize("function", ["act", "act_later"])
-@pytest.mark.parametrize(("acts", "expected"), [*CASES, ("memory return", [0, 1])])
-def test_python(invoke: Invoke, app: Path, function: str, acts: str, expected: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("acts", "expected"),
+    [
+        *CASES,
+        ("memory return", [0, 1]),
+        ("cancelled return", [0, 0]),
+        ("alarm return alarm_return return", [0, 1, 1, 2]),
+        ("pool_waits return pool_works return", [0, 0, 0, 1]),
+    ],
+)
+def test_python(
+    invoke: Invoke, app: Path, fifo: Path, function: str, acts: str, expected: list[int]
+) -> None:
     (app / "index.py").write_text(PYTHON)
-    assert hosts(invoke, function, acts) == expected
+    assert hosts(invoke, function, acts, str(fifo)) == expected
+
+
+@pytest.mark.parametrize("function", ["act", "act_later"])
+def test_what_a_failed_call_held_is_closed_before_the_next(
+    invoke: Invoke, app: Path, fifo: Path, function: str
+) -> None:
+    """Such as a transaction, whose lock the next call would meet."""
+    (app / "index.py").write_text(PYTHON)
+
+    async def calls() -> list[str]:
+        async with FunctionPool(concurrency=1) as pool:
+            event = {"fifo": str(fifo)}
+            held = await invoke(pool, function, event={**event, "do": "hold"})
+            after = await invoke(pool, function, event={**event, "do": "return"})
+        return [held.output.strip(), *after.output.split()]
+
+    held, after, closed = asyncio.run(calls())
+    assert (held, closed) == (after, "True")
 
 
 @pytest.mark.usefixtures("javascript")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    from ferryman.functions import enter, host_channel, host_errors, supervisor
+    from ferryman.functions import enter, host_channel, host_errors, host_left, supervisor
 
     Handler = Callable[[Any, Any], Any]
 else:
@@ -45,6 +45,7 @@ else:
     supervisor = enter.load_file("_ferryman_host_supervisor", f"{HERE}/supervisor.py")
     host_errors = enter.load_file("_ferryman_host_errors", f"{HERE}/host_errors.py")
     host_channel = enter.load_file("_ferryman_host_channel", f"{HERE}/host_channel.py")
+    host_left = enter.load_file("_ferryman_host_left", f"{HERE}/host_left.py")
 
 BECOME_CHANNEL, BECOME_MARK = 3, 4
 MARK_BYTES = 8
@@ -151,8 +152,11 @@ def serve(channel: int, mark: int, source: str, file: str, function: str) -> Non
         ended: list[str] = []
         thrown = run(handler, request["event"], request["context"], ended)
         failed, last = host_errors.result(thrown, source), ", ".join(ended)
-        thrown = None  # its frames hold what the function opened
-        host_channel.send_end(moved, call, left_running(), last, failed)
+        if thrown is not None and failed["clean"]:
+            host_errors.let_go(thrown)
+            failed["clean"] = not host_left.pool_works()
+        thrown = None
+        host_channel.send_end(moved, call, host_left.running(), last, failed)
 
 
 def load(source: str, file: str, function: str, debug_port: "int | None") -> "Handler":
@@ -218,32 +222,3 @@ async def _wait_for(result: "Any", ended: list[str]) -> None:
     await result
     if asyncio.all_tasks() - {asyncio.current_task()}:
         ended.append("a task of asyncio")
-
-
-def left_running() -> str:
-    """Name what still runs and would interfere with the next call."""
-    kinds = [(has_children, "a process"), (has_threads, "a thread or timer")]
-    return ", ".join(kind for is_left, kind in kinds if is_left())
-
-
-def has_children() -> bool:
-    """Return whether processes of the app still run, after reaping those that ended."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return False
-    return True
-
-
-def has_threads() -> bool:
-    """Return whether the app left a thread or a timer; those of a pool only wait for work."""
-    threading = sys.modules.get("threading")
-    if threading is None:
-        return False
-    pools = ("ThreadPoolExecutor", "asyncio_")
-    main_thread = threading.main_thread()
-    return any(
-        thread is not main_thread and not thread.name.startswith(pools)
-        for thread in threading.enumerate()
-    )

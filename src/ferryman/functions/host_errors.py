@@ -57,8 +57,28 @@ def result(thrown: BaseException | None, source: str) -> Failure:
     """Describe how a function ended, by what it raised."""
     if thrown is None:
         return {"error": None}
-    clean = isinstance(thrown, Exception) and not isinstance(thrown, MemoryError)
+    clean = not isinstance(thrown, SystemExit | MemoryError)
     return {**failure(thrown, source, RUN_CAUSES), "clean": clean}
+
+
+def let_go(error: BaseException) -> None:
+    """Drop the variables of the frames of an exception, which hold what the function opened.
+
+    To forget the exception is not enough: some of them often hold it, such as a task of asyncio.
+    """
+    import traceback
+
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        each = left.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        traceback.clear_frames(each.__traceback__)
+        left += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            left += each.exceptions
 
 
 def class_of(error: BaseException) -> str:

@@ -23,6 +23,7 @@ _MODULES = (
     "host_errors.py",
     "host_home.py",
     "host_channel.py",
+    "host_left.py",
     "sandbox/init.py",
 )
 # Variables that any program needs; functions see no other variable of the worker.

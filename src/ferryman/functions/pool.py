@@ -131,9 +131,8 @@ class FunctionPool:
 
     def must_wait(self, owner: str, handler: str) -> bool:
         """Return whether a call would start a host of an owner that rests."""
-        return owner in self.records.resting and not any(
-            key.owner == owner and key.handles(handler) for key, _ in self._idle.values()
-        )
+        idle = (key for key, _ in self._idle.values() if key.owner == owner)
+        return owner in self.records.resting and not any(key.handles(handler) for key in idle)
 
     async def invoke(self, call: FunctionCall) -> Outcome:
         """Wait for a slot, then :meth:`run` the function."""
