@@ -2,7 +2,9 @@
 
 from ferryman.forecast_vocab import ForecastRisk
 from ferryman.text import two_units
+from ferryman.vocab import TransferStatus
 from ferryman.wire.forecast import ForecastSpan, ForecastView
+from ferryman.wire.transfer import TransferSummary, TransferView
 
 _ENDS = {
     ForecastRisk.DATA_LIFE: "files may become unreadable before they are acknowledged",
@@ -11,6 +13,12 @@ _ENDS = {
 
 _LATEST = 253_402_300_799_000
 """The end of the year 9999 in epoch milliseconds; no calendar goes on after it."""
+
+
+def is_forecast(view: TransferView | TransferSummary) -> bool:
+    """Return whether a transfer goes on to its end, so that a forecast of it says something."""
+    over = view.status.final or view.status is TransferStatus.CANCELLATION_REQUESTED
+    return not over and view.paused_at is None
 
 
 def span_text(span: ForecastSpan) -> str:

@@ -55,7 +55,8 @@ def test_a_forecast_is_shown_where_there_is_a_basis(console: Console, app: Forge
         assert "ends " in shown
         assert "the deadline may pass: nothing moves it" in shown
     app.admin.ok("POST", f"/admin/v1/transfers/{app.transfer_id}/pause")
-    assert "Forecast" not in console.text(places[0])
+    for place in places:
+        assert "Forecast" not in console.text(place)
     app.admin.ok("POST", f"/admin/v1/transfers/{app.transfer_id}/resume")
     app.acknowledge(app.message_of("of 10000 bytes"))
     assert app.status == "SUCCESS"
@@ -64,6 +65,10 @@ def test_a_forecast_is_shown_where_there_is_a_basis(console: Console, app: Forge
     app.begin()
     shown = console.text(f"transfers/{app.transfer_id}")
     assert "from the first 24 files of an earlier run" in shown
+    app.admin.ok("POST", f"/admin/v1/transfers/{app.transfer_id}/cancel")
+    assert app.status == "CANCELLATION_REQUESTED"
+    for place in (f"transfers/{app.transfer_id}", f"migrations/{app.migration_id}"):
+        assert "Forecast" not in console.text(place), "of what it no longer does"
 
 
 def test_whoever_watches_a_transfer_reads_its_forecast(
@@ -79,6 +84,10 @@ def test_whoever_watches_a_transfer_reads_its_forecast(
     [(line, _)] = forecasts.risks(view)
     assert line.startswith(f"! {app.registration['cloudAppKey']}: the deadline may pass")
     assert forecasts.risks(view) == []
+    app.admin.ok("POST", f"/admin/v1/transfers/{app.transfer_id}/pause")
+    paused, forecasts = admin.transfers.get(app.transfer_id), Forecasts(admin)
+    assert (forecasts.ends(paused), forecasts.risks(paused)) == ("", [])
+    app.admin.ok("POST", f"/admin/v1/transfers/{app.transfer_id}/resume")
 
 
 def test_a_forecast_appears_on_an_open_page(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ferryman.console.visit import Visit
-from ferryman.forecast_text import ends_between, risk_text, span_text
+from ferryman.forecast_text import ends_between, is_forecast, risk_text, span_text
 from ferryman.text import plural
 from ferryman.wire.forecast import ForecastView
 from ferryman.wire.transfer import TransferSummary, TransferView
@@ -29,8 +29,8 @@ class ShownForecast:
 
 
 async def forecast_of(visit: Visit, view: TransferView | TransferSummary) -> ShownForecast | None:
-    """Return the forecast of a transfer; None without a basis, and once it ends or is paused."""
-    if view.status.final or view.paused_at is not None:
+    """Return the forecast of a transfer; None without a basis, and unless it goes on."""
+    if not is_forecast(view):
         return None
     kind: Any = ForecastView | None
     path = f"/transfers/{view.transfer_id}/forecast"
@@ -53,6 +53,6 @@ async def forecasts_of(
     visit: Visit, views: Sequence[TransferSummary]
 ) -> list[tuple[TransferSummary, ShownForecast | None]]:
     """Return the transfers that run with their forecasts; empty if none has a basis."""
-    running = [each for each in views if not each.status.final and each.paused_at is None][:_MOST]
+    running = [each for each in views if is_forecast(each)][:_MOST]
     found = await gather(*(forecast_of(visit, each) for each in running))
     return list(zip(running, found, strict=True)) if any(found) else []

@@ -4,7 +4,7 @@ import time
 
 from ferryman.client.admin import AdminClient
 from ferryman.client.text import Line, clean, minute
-from ferryman.forecast_text import ends_between, risk_text
+from ferryman.forecast_text import ends_between, is_forecast, risk_text
 from ferryman.forecast_vocab import ForecastRisk
 from ferryman.sdk.errors import ClientError
 from ferryman.wire.forecast import ForecastView
@@ -24,7 +24,7 @@ class Forecasts:
 
     def ends(self, view: TransferView) -> str:
         """Say when a transfer ends, between two times; nothing where there is no basis."""
-        found = None if view.status.final else self._of(view.transfer_id)
+        found = self._of(view)
         between = None if found is None else ends_between(found)
         if between is None:
             return ""
@@ -33,7 +33,7 @@ class Forecasts:
 
     def risks(self, view: TransferView) -> list[Line]:
         """Return a line for each limit that it may run into and that was not named before."""
-        found = None if view.status.final else self._of(view.transfer_id)
+        found = self._of(view)
         if found is None:
             return []
         new = [each for each in found.risks if (view.transfer_id, each) not in self._said]
@@ -41,8 +41,10 @@ class Forecasts:
         texts = [f"! {view.cloud_app_key}: {risk_text(found, each)}" for each in new]
         return [(clean(text), "yellow") for text in texts]
 
-    def _of(self, transfer_id: str) -> ForecastView | None:
-        now = time.monotonic()
+    def _of(self, view: TransferView) -> ForecastView | None:
+        if not is_forecast(view):
+            return None
+        transfer_id, now = view.transfer_id, time.monotonic()
         if now - self._asked.get(transfer_id, -_SECONDS_BETWEEN) >= _SECONDS_BETWEEN:
             self._asked[transfer_id] = now
             try:
