@@ -94,6 +94,17 @@ def test_a_copy_has_the_same_plan_and_is_made_once(
     app.cancel()
 
 
+def test_an_empty_key_makes_nothing_the_same(platform_process: PlatformProcess) -> None:
+    """Clients send it who have none."""
+    app = AppMigration.register_app(platform_process)
+    ids = set()
+    for _ in range(2):
+        app.create(name="Twice", sourceId="s", requestKey="")
+        ids.add(app.migration_id)
+        app.cancel()
+    assert len(ids) == 2
+
+
 def test_an_archived_migration_is_hidden_until_it_is_asked_for(
     platform_process: PlatformProcess, console: Console
 ) -> None:

@@ -93,7 +93,7 @@ async def create(
 
 def _migration_id(request: MigrationRequest, customer: str) -> UUID:
     """Return a new id, or that of all requests with this key and content."""
-    if request.request_key is None:
+    if not request.request_key:
         return new_id()
     return derived_id("migration", customer, msgspec.json.encode(request).decode())
 

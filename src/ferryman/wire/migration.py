@@ -30,8 +30,9 @@ class Container(Wire, frozen=True, omit_defaults=True):
 class MigrationRequest(Wire, frozen=True):
     """Body of ``POST /admin/v1/migrations``; ``apps`` are cloud app keys or ``key@environment``.
 
-    ``customer`` may be left out where the caller has only one. With a ``request_key``, the same
-    request has the same answer, however often it is sent: only the first one creates anything.
+    ``customer`` may be left out where the caller has only one. With a ``request_key`` that is not
+    empty, the same request has the same answer, however often it is sent: only the first one
+    creates anything.
     """
 
     name: str
