@@ -94,6 +94,22 @@ def test_a_copy_has_the_same_plan_and_is_made_once(
     app.cancel()
 
 
+def test_a_copy_needs_all_its_apps(platform_process: PlatformProcess, console: Console) -> None:
+    """One that was removed meanwhile is named, and nothing is created."""
+    kept, gone = (AppMigration.register_app(platform_process) for _ in range(2))
+    key = gone.registration["cloudAppKey"]
+    kept.create(apps=[kept.registration["cloudAppKey"], key])
+    for transfer_id in kept.transfer_ids:
+        kept.admin.ok("POST", f"/admin/v1/transfers/{transfer_id}/cancel")
+    kept.admin.ok("POST", f"/admin/v1/apps/{gone.tokens['appId']}/remove")
+    reply = console.send(f"migrations/{kept.migration_id}/copy", name="Again", key="1")
+    assert (reply.status, key in reply.body.decode()) == (404, True)
+    path = f"/admin/v1/migrations?cloudAppKey={kept.registration['cloudAppKey']}"
+    assert len(kept.admin.ok("GET", path)["items"]) == 1
+    assert console.send(f"migrations/{kept.migration_id}/archive").status == 303
+    assert "archived" in console.text(f"migrations/{kept.migration_id}")
+
+
 def test_an_empty_key_makes_nothing_the_same(platform_process: PlatformProcess) -> None:
     """Clients send it who have none."""
     app = AppMigration.register_app(platform_process)
@@ -103,6 +119,21 @@ def test_an_empty_key_makes_nothing_the_same(platform_process: PlatformProcess) 
         ids.add(app.migration_id)
         app.cancel()
     assert len(ids) == 2
+
+
+def test_mappings_are_those_of_archived_migrations_too(
+    platform_process: PlatformProcess, console: Console
+) -> None:
+    """An earlier run, to look into and to compare with."""
+    app = AppMigration.register_app(platform_process)
+    app.create()
+    app.cancel()
+    missing = f'href="./transfers/{app.transfer_id}/missing"'
+    assert missing in console.text("mappings")
+    app.admin.ok("POST", f"/admin/v1/migrations/{app.migration_id}/archive")
+    text = console.text(f"mappings?migration={app.migration_id}")
+    assert f'<option value="{app.migration_id}" selected>' in text
+    assert missing not in text
 
 
 def test_an_archived_migration_is_hidden_until_it_is_asked_for(

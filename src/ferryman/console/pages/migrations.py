@@ -162,7 +162,8 @@ async def migration_page(visit: OwnVisit, migration_id: Id) -> Template:
         found=found,
         forecasts=await forecasts_of(visit, found.items),
         again=again,
-        live=any(not each.status.final for each in found.items),
+        # Of all its transfers; the list may have the newest alone.
+        live=any(not TransferStatus(each).final for each in view.statuses),
         counts=None,
     )
 

@@ -7,6 +7,7 @@ from litestar import get, post
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
+from ferryman.archive_vocab import Archived
 from ferryman.console.names import called
 from ferryman.console.pages.parameters import Columns, Cursor, Id, OwnVisit, shown_of
 from ferryman.console.visit import Visit, inner_page
@@ -14,6 +15,7 @@ from ferryman.vocab import IdKind, TransferSort, TransferStatus
 from ferryman.wire.audit import AuditPage
 from ferryman.wire.clock import ClockAdvance, ClockView
 from ferryman.wire.mapping import DifferencePage, StoredMappingPage
+from ferryman.wire.migration import MigrationView
 from ferryman.wire.search import SearchAnswer
 from ferryman.wire.storage import StorageView, SweepReport, SweepRequest
 from ferryman.wire.transfer import TransferPage
@@ -115,10 +117,14 @@ async def mappings_page(
     if migration and against:
         path = f"/migrations/{migration}/mappings/diff"
         found = await visit.calls.get(path, DifferencePage, against=against, cursor=cursor)
-    recent = await visit.calls.get("/transfers", TransferPage, pageSize=30)
+    # An earlier run, to compare with, may be archived.
+    recent = await visit.calls.get("/transfers", TransferPage, archived=Archived.ANY, pageSize=30)
     names = {
         each.migration_details.migration_id: each.migration_details.name for each in recent.items
     }
+    for each in {migration, against} - {"", *names}:
+        view = await visit.calls.get(f"/migrations/{each}", MigrationView)
+        names[view.migration_id] = view.name
     return await visit.page(
         "mappings.html",
         "mappings",
@@ -130,7 +136,7 @@ async def mappings_page(
         prefix=prefix,
         cloud_key=cloud_key,
         names=names,
-        recent=recent,
+        recent=[each for each in recent.items if each.archived_at is None],
     )
 
 
