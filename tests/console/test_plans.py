@@ -2,6 +2,8 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
+from urllib.parse import quote
 
 from tests.console.people import Console
 from tests.kit.migration import AppMigration
@@ -91,6 +93,28 @@ def test_a_copy_has_the_same_plan_and_is_made_once(
     app.transfer_id = app.claim()["transferId"]
     found = app.export("/containers/page?containerType=JiraProject", "GET").json
     assert [each["key"] for each in found["containers"]] == ["HAR"]
+    app.cancel()
+
+
+def test_a_field_sends_back_what_it_was_made_from(
+    platform_process: PlatformProcess, console: Console
+) -> None:
+    """Letters are joined by characters that nobody sees, and that pages spell out elsewhere."""
+    name = "Wave \N{WOMAN}\u200d\N{PERSONAL COMPUTER}"
+    app = AppMigration.register_app(platform_process)
+    app.create(name=name)
+    text = console.text(f"migrations/{app.migration_id}")
+    assert "Wave \N{WOMAN}\\u200d\N{PERSONAL COMPUTER}</bdi>" in text
+    field = re.search(r'<input name="name" value="([^"]*)"', text)
+    assert field is not None
+    assert unescape(field[1]) == name
+    found = console.text(f"migrations?status=READY&text={quote(name)}")
+    assert f'id="t{app.transfer_id}"' in found
+    # In the filter, and in the form that cancels all that match.
+    assert [unescape(each) for each in re.findall(r'name="text" value="([^"]*)"', found)] == [
+        name,
+        name,
+    ]
     app.cancel()
 
 
