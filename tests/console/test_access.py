@@ -141,6 +141,14 @@ def test_a_viewer_is_offered_nothing_and_refused(
     assert reply.status == 403
     assert "role_insufficient" in reply.body.decode()
     assert console.get("audit").status == 403
+    assert 'name="chosen"' not in console.text("messages?state=any")
+    for form in ("migrations/new", "apps/new"):
+        refused = console.get(form)
+        assert (refused.status, "role_insufficient" in refused.body.decode()) == (403, True), form
+    own = f"migrations/{failing.migration_id}"
+    assert f"{own}/copy" not in console.text(own)
+    for action in ("copy", "archive", "unarchive"):
+        assert console.send(f"{own}/{action}", name="Mine").status == 403
 
 
 def test_an_app_owner_sees_their_own_app_alone(

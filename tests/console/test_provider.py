@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.console.people import Console
 from tests.console.real_provider import PEOPLE, SECRET, RealProvider, install
 from tests.console.test_looks import faults
+from tests.kit.migration import AppMigration
 from tests.kit.platform import Caller, PlatformProcess, free_port, wait_until
 
 pytestmark = pytest.mark.timeout(600)
@@ -117,6 +118,38 @@ def test_the_overview_can_be_of_one_customer(site: Site) -> None:
     assert '<option value="acme">acme</option>' in console.text()
     assert '<option value="acme" selected>acme</option>' in console.text("overview?customer=acme")
     assert console.get("overview?customer=nobody").status == 404
+
+
+def test_a_plan_names_its_customer(site: Site) -> None:
+    """Its key is that customer's alone, and others find nothing there: no page, copy or archive."""
+    app = AppMigration.register_app(site.platform)
+    fields = {"name": "Wave", "site": "https://wave.example", "source": "s", "key": "k"}
+    fields["apps"] = app.registration["cloudAppKey"]
+    consoles, places = {}, {}
+    for customer in ("acme", "bolt"):
+        made = {"name": f"of-{customer}", "role": "operator", "customers": [customer]}
+        consoles[customer] = Console(site.platform)
+        consoles[customer].sign_in(site.admin.ok("POST", "/admin/v1/tokens", made)["token"])
+        assert '<select id="customer"' not in consoles[customer].text("migrations/new")
+        reply = consoles[customer].send("migrations", **fields)
+        assert reply.status == 303
+        places[customer] = reply.headers["location"].rpartition("/")[2]
+    operator = Console(site.platform)
+    operator.sign_in(site.platform.operator_token)
+    assert '<select id="customer" name="customer">' in operator.text("migrations/new")
+    same = operator.send("migrations", **fields, customer="bolt").headers["location"]
+    assert len({*places.values(), same.rpartition("/")[2]}) == 3
+    own, foreign = places["acme"], places["bolt"]
+    unknown = own[:-4] + ("0000" if own[-4:] != "0000" else "1111")
+    for action in ("copy", "archive", "unarchive", "start"):
+        answers = [
+            consoles["acme"].send(f"migrations/{each}/{action}", name="Mine", key="k")
+            for each in (foreign, unknown)
+        ]
+        assert [each.status for each in answers] == [404, 404]
+        bodies = [each.body.decode() for each in answers]
+        assert bodies[0].replace(foreign, "") == bodies[1].replace(unknown, "")
+    assert consoles["acme"].send(f"migrations/{own}/copy", name="Mine", key="k").status == 303
 
 
 def test_whoever_has_no_role_is_told_why(site: Site, tab: Page, axe: str) -> None:

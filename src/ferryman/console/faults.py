@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect, Template
 
 from ferryman.console.calls import CallRefused
-from ferryman.console.visit import FormRefused, SignInNeeded, preferences, root_of
+from ferryman.console.visit import FormRefused, PageRefused, SignInNeeded, preferences, root_of
 from ferryman.errors import Expired, Invalid, NotAllowed, NotAuthenticated, PlatformError
 
 log = structlog.get_logger("ferryman.console")
@@ -81,6 +81,19 @@ def on_refused(request: Request[Any, Any, Any], error: CallRefused) -> Response[
         found=problem.found,
         fix=problem.fix,
         code=problem.code,
+    )
+
+
+def on_page_refused(request: Request[Any, Any, Any], refused: PageRefused) -> Response[Any]:
+    error = refused.error
+    return _fault(
+        request,
+        status=403,
+        title=error.code.replace("_", " ").capitalize(),
+        expected=error.expected,
+        found=error.found,
+        fix=error.fix,
+        code=error.code,
     )
 
 

@@ -23,6 +23,7 @@ from ferryman.console.faults import (
     HEADERS,
     on_form_refused,
     on_http_error,
+    on_page_refused,
     on_platform_error,
     on_refused,
     on_sign_in_needed,
@@ -48,7 +49,7 @@ from ferryman.console.sign_in import (
     take_link,
 )
 from ferryman.console.static_files import get_static, versioned
-from ferryman.console.visit import FormRefused, SignInNeeded, visit_of
+from ferryman.console.visit import FormRefused, PageRefused, SignInNeeded, visit_of
 from ferryman.console.words import filters, plain
 from ferryman.errors import PlatformError
 from ferryman.ids import ephemeral_id
@@ -102,6 +103,7 @@ def create_pages(
         exception_handlers={
             SignInNeeded: on_sign_in_needed,
             FormRefused: on_form_refused,
+            PageRefused: on_page_refused,
             CallRefused: on_refused,
             PlatformError: on_platform_error,
             HTTPException: on_http_error,

@@ -35,6 +35,14 @@ class SignInNeeded(Exception):
         self.page = page
 
 
+class PageRefused(Exception):
+    """A page that is there for a call which would be refused; ``error`` says why."""
+
+    def __init__(self, error: NotAllowed) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
 class FormRefused(Exception):
     """A form that was not sent by a page of this session."""
 
@@ -101,13 +109,20 @@ class Visit:
 
     def may(self, operation: str) -> bool:
         """Return whether a call would be allowed, so that a page does not offer what is refused."""
-        if self.actor is None:
+        try:
+            self.require(operation)
+        except PageRefused:
             return False
+        return self.actor is not None
+
+    def require(self, operation: str) -> None:
+        """Refuse the page if a call would be refused, once it is known who is signed in."""
+        if self.actor is None:
+            return
         try:
             check(self.actor, operation)
-        except NotAllowed:
-            return False
-        return True
+        except NotAllowed as error:
+            raise PageRefused(error) from None
 
     async def page(self, template: str, section: str, **context: Any) -> Template:
         """Return a page with what all pages show; ``clock`` may be given, to ask but once."""

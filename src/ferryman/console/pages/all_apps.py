@@ -1,7 +1,8 @@
-"""Read the apps that a page offers to choose from."""
+"""Read the apps and customers that a page offers to choose from."""
 
 from ferryman.console.visit import Visit
 from ferryman.wire.app import AppPage, AppView
+from ferryman.wire.customer import CustomerPage
 
 
 async def all_apps(visit: Visit) -> list[AppView]:
@@ -16,3 +17,14 @@ async def all_apps(visit: Visit) -> list[AppView]:
         apps += page.items
         cursor = page.next_cursor
     return apps
+
+
+async def customers_of(visit: Visit) -> list[str]:
+    """Return the customers of which a migration may be, by key, however many pages they fill."""
+    customers: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await visit.calls.get("/customers", CustomerPage, cursor=cursor)
+        customers += [each.customer for each in page.items]
+        cursor = page.next_cursor
+    return customers

@@ -12,6 +12,7 @@ from ferryman.console.pages.parameters import Cursor, Id, OwnVisit
 from ferryman.functions.yaml_reader import StrictLoader
 from ferryman.vocab import AppKind
 from ferryman.wire.app import AppCredentials, AppPage, AppRegistration, AppView, RemovedApp
+from ferryman.wire.clock import ClockView
 from ferryman.wire.transfer import TransferPage
 
 _ACTIONS = {
@@ -34,7 +35,9 @@ async def apps_page(visit: OwnVisit, cursor: Cursor = "") -> Template:
 @get("/apps/new")
 async def new_app_page(visit: OwnVisit) -> Template:
     """Show the form that registers an app."""
-    return await visit.page("app_new.html", "apps")
+    clock = await visit.calls.get("/clock", ClockView)
+    visit.require("register_app")
+    return await visit.page("app_new.html", "apps", clock=clock)
 
 
 @post("/apps", status_code=200)

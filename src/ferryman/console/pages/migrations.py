@@ -10,7 +10,7 @@ from litestar.response import Redirect, Template
 
 from ferryman.archive_vocab import Archived
 from ferryman.console.forecasts import forecasts_of
-from ferryman.console.pages.all_apps import all_apps
+from ferryman.console.pages.all_apps import all_apps, customers_of
 from ferryman.console.pages.parameters import (
     App,
     Archive,
@@ -108,8 +108,10 @@ async def migrations_page(
 async def new_migration_page(visit: OwnVisit) -> Template:
     """Show the form of a new plan."""
     apps = await all_apps(visit)
+    visit.require("create_migration")
     apps.sort(key=lambda each: (each.cloud_app_key, each.environment))
-    return await visit.page("migration_new.html", "migrations", apps=apps)
+    customers = await customers_of(visit)
+    return await visit.page("migration_new.html", "migrations", apps=apps, customers=customers)
 
 
 @post("/migrations", status_code=200)

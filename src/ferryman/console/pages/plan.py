@@ -10,12 +10,12 @@ from litestar import post
 from litestar.datastructures import UploadFile
 from litestar.response import Redirect, Template
 
-from ferryman.console.pages.all_apps import all_apps
+from ferryman.console.pages.all_apps import all_apps, customers_of
 from ferryman.console.pages.parameters import OwnVisit
 from ferryman.console.visit import Visit
 from ferryman.plan import Plan, PlanFault, line_of, read_text, request_of
 from ferryman.wire.app import AppView
-from ferryman.wire.customer import CustomerPage
+from ferryman.wire.clock import ClockView
 from ferryman.wire.migration import MigrationRequest, MigrationView
 
 _BYTES = 2 << 20
@@ -54,18 +54,18 @@ async def create_from_plan(visit: OwnVisit) -> Template | Redirect:
 
 
 async def _shown(visit: Visit, read: _Read) -> Template:
-    plan, customers = read.plan, []
-    if read.request is not None and visit.may("list_customers"):
-        page = await visit.calls.get("/customers", CustomerPage)
-        customers = [each.customer for each in page.items]
+    plan = read.plan
+    clock = await visit.calls.get("/clock", ClockView)
+    visit.require("create_migration")
     return await visit.page(
         "migration_plan.html",
         "migrations",
+        clock=clock,
         read=read,
         lines=read.text.replace("\r\n", "\n").split("\n"),
         # As it came: what a page shows of it has hidden characters spelled out.
         exact=b64encode(read.text.encode()).decode(),
-        customers=customers,
+        customers=[] if read.request is None else await customers_of(visit),
         faulty={fault.line for fault in read.faults},
         elsewhere=[] if plan is None else [each for each in _ELSEWHERE if getattr(plan, each)],
     )
