@@ -2,12 +2,14 @@
 
 import csv
 import io
+import json
 import re
 from html import unescape
 from pathlib import Path
 
 from tests.console.people import Console
 from tests.kit.function_app import FunctionMigration
+from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformProcess, wait_until
 from tests.kit.queues import QueueApp
 
@@ -49,6 +51,36 @@ def test_a_list_is_downloaded_by_its_filters(console: Console, failing: Function
     [audited, *_] = download_of(console, f"audit?target={failing.migration_id}")
     assert audited["target"] == failing.migration_id
     assert console.get("migrations.csv?app=nobody").status == 404
+
+
+def test_mappings_are_downloaded_and_loaded_again(
+    console: Console, platform_process: PlatformProcess
+) -> None:
+    """More than a page of them: for a spreadsheet, and exactly."""
+    here, there = (AppMigration.register_app(platform_process) for _ in range(2))
+    for each in (here, there):
+        each.create(sourceId=each.registration["serverAppKey"])
+    pages = [f"migrations/{each.migration_id}/mappings" for each in (here, there)]
+    lines = [f"jira:issue,{number},1{number}" for number in range(1_100)]
+    rows = "\n".join(["namespace,serverKey,cloudKey", *lines, 'jira:name,"=1+1","a ""b"""'])
+    assert console.send(pages[0], rows=rows).status == 200
+    text = console.text(f"mappings?migration={here.migration_id}")
+    links = re.findall(r'href="\./(migrations/[^"]+/mappings\.\w+)[^"]*" download', text)
+    assert links == [f"{pages[0]}.csv", f"{pages[0]}.ndjson"]
+    table = rows_of(console, f"{links[0]}?namespace=jira:name")
+    assert [(each["serverKey"], each["cloudKey"]) for each in table] == [("'=1+1", 'a "b"')]
+    assert len(rows_of(console, links[0])) == 1_101
+    exact = console.get(links[1]).body.decode()
+    assert console.send(pages[1], rows=exact).status == 200
+    read = [json.loads(each) for each in console.get(f"{pages[1]}.ndjson").body.splitlines()]
+    keys = ("namespace", "serverKey", "cloudKey")
+    assert [[each[key] for key in keys] for each in read] == [
+        [json.loads(each)[key] for key in keys] for each in exact.splitlines()
+    ]
+    assert console.get(f"{pages[0]}.csv?prefix=none").body.count(b"\n") == 1
+    assert console.get("migrations/0/mappings.csv").status == 404
+    for each in (here, there):
+        each.cancel()
 
 
 def test_nobody_downloads_without_a_session(platform_process: PlatformProcess) -> None:

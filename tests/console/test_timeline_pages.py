@@ -1,5 +1,8 @@
 """A page of a long timeline has its newest entries, and leads to all others."""
 
+import csv
+import io
+import json
 import re
 from html import unescape
 from pathlib import Path
@@ -37,7 +40,18 @@ def link(text: str, rel: str) -> str:
     return unescape(found[1]) if found else ""
 
 
+def downloaded(console: Console, text: str, form: str) -> bytes:
+    """Return the file that a page links to."""
+    found = re.search(rf'href="\.\./([^"]+/timeline\.{form}[^"]*)" download>', text)
+    assert found is not None
+    reply = console.get(unescape(found[1]))
+    assert reply.status == 200
+    assert reply.headers["content-disposition"] == f'attachment; filename="timeline.{form}"'
+    return reply.body
+
+
 def test_every_entry_is_reached(long: FunctionMigration, console: Console) -> None:
+    """Page by page, and all at once in a file."""
     page = f"transfers/{long.transfer_id}"
     every = [each["seq"] for each in long.timeline()]
     assert len(every) > 2 * SHOWN
@@ -56,6 +70,16 @@ def test_every_entry_is_reached(long: FunctionMigration, console: Console) -> No
         text = console.text(link(text, "next"))
         again += shown(text)
     assert again == every
+
+    rows = csv.DictReader(io.StringIO(downloaded(console, newest, "csv").decode("utf-8-sig")))
+    assert [int(each["seq"]) for each in rows] == every
+    entries = json.loads(downloaded(console, newest, "json"))
+    assert entries == long.timeline()
+    logs = json.loads(downloaded(console, console.text(f"{page}?kind=log"), "json"))
+    assert logs == [each for each in entries if each["kind"] == "log.added"]
+    assert json.loads(console.get(f"{page}/timeline.json?from=2001-01-01&to=2001-01-02").body) == []
+    assert console.get(f"{page}/timeline.csv?from=soon").status == 400
+    assert console.get("transfers/0/timeline.csv").status == 404
 
 
 def test_an_old_entry_is_shown_among_its_own(long: FunctionMigration, console: Console) -> None:
