@@ -183,6 +183,28 @@ def test_the_manifest_is_the_one_that_scripts_get(
     assert console.get("transfers/0/manifest.json").status == 404
 
 
+def test_files_are_read_again(console: Console, platform_process: PlatformProcess) -> None:
+    """Those that are gone from the store are named."""
+    app = AppMigration.register_app(platform_process)
+    app.create()
+    app.start()
+    app.claim()
+    whole, lost = (app.upload(label)["key"] for label in ("whole boards", "lost boards"))
+    page = f"transfers/{app.transfer_id}"
+    assert f'action="../../{page}/verify"' in console.text(f"{page}/files")
+    text = console.send(f"{page}/verify").body.decode()
+    assert "as accepted</span> 2 files" in text
+    [stored] = (platform_process.data_dir / "objects").glob(f"objects/*/{lost}")
+    stored.rename(stored.with_name("elsewhere"))
+    text = console.send(f"{page}/verify").body.decode()
+    assert "1 of 2 files" in text
+    assert "missing" in text
+    assert ("lost boards" in text, "whole boards" in text) == (True, False)
+    assert (lost in text, whole in text) == (True, False)
+    assert console.send("transfers/0/verify").status == 404
+    app.cancel()
+
+
 def test_a_loaded_mapping_is_looked_up(console: Console, failing: FunctionMigration) -> None:
     rows = "namespace,serverKey,cloudKey\nconsole:é,key<1>,cloud<1>\n"
     assert console.send(f"migrations/{failing.migration_id}/mappings", rows=rows).status == 200

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console.conftest import enter
-from tests.console.people import HANDS, Console, Hands
+from tests.console.people import HANDS, Console, Hands, Keyboard
 from tests.console.test_looks import faults
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
@@ -65,6 +65,20 @@ def test_an_event_is_shown_when_asked_for(
     told = json.loads(event.inner_text())
     assert told["transferId"] == given_up.transfer_id
     assert len(given_up.admin.ok("GET", audit)["items"]) == before + 1
+
+
+def test_files_are_verified_where_they_are_listed(
+    page: Page, axe: str, platform_process: PlatformProcess, given_up: ForgeMigration
+) -> None:
+    """By keys alone; the list stays."""
+    enter(page, platform_process)
+    page.goto(f"{platform_process.url}/console/transfers/{given_up.transfer_id}/files")
+    Keyboard(page).press(page.get_by_role("button", name="Verify the files"))
+    expect(page.locator("#verified")).to_contain_text("as accepted 3 files")
+    expect(page.locator("#list tbody tr")).to_have_count(3)
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert not faults(page, axe)
 
 
 def test_an_event_is_shown_without_script(console: Console, given_up: ForgeMigration) -> None:

@@ -19,6 +19,7 @@ from ferryman.console.pages.sessions import SESSION_PAGES
 from ferryman.console.pages.transfer import TRANSFER_PAGES
 from ferryman.console.pages.transfer_tabs import TRANSFER_TABS
 from ferryman.console.pages.trial import TRIAL_PAGES
+from ferryman.console.pages.verify import VERIFY_PAGES
 from ferryman.console.pages.views import VIEW_PAGES
 
 HANDLERS: list[Any] = [
@@ -26,6 +27,7 @@ HANDLERS: list[Any] = [
     *REPORT_PAGES,
     *TRANSFER_PAGES,
     *TRANSFER_TABS,
+    *VERIFY_PAGES,
     *MIGRATION_PAGES,
     *PLAN_PAGES,
     *ARCHIVE_PAGES,

@@ -9,6 +9,7 @@ from litestar.response import Stream, Template
 
 from ferryman.console.pages.parameters import Cursor, Id, OwnVisit, State
 from ferryman.console.pages.transfer_frame import transfer_template
+from ferryman.console.pages.verify import READ_AT_ONCE
 from ferryman.wire.mapping import MissingPage
 from ferryman.wire.refused_call import RefusedCallPage
 from ferryman.wire.storage import FilePage
@@ -58,7 +59,14 @@ async def files_page(
         ),
     )
     return await transfer_template(
-        visit, view, "files", files=files, label=label, acknowledgement=acknowledgement
+        visit,
+        view,
+        "files",
+        files=files,
+        label=label,
+        acknowledgement=acknowledgement,
+        can_verify=bool(files.items) and visit.may("verify_transfer"),
+        at_once=view.bytes <= READ_AT_ONCE,
     )
 
 
