@@ -13,7 +13,7 @@ from pymysql.constants import CLIENT, ER
 from ferryman import refusals
 from ferryman.domain.sql import SqlStatement
 from ferryman.store.mariadb.address import Address
-from ferryman.store.mariadb.values import Value, literal, quoted, reader
+from ferryman.store.mariadb.values import Value, keep_undecodable, literal, quoted, reader
 
 _CONNECT_SECONDS = 10.0
 _SPARE_SECONDS = 30
@@ -193,24 +193,6 @@ def _immediate(query: str, values: Sequence[Value]) -> str:
     if not values:
         return text
     return f"{text} USING {', '.join(literal(value) for value in values)}"
-
-
-def keep_undecodable(result: Any) -> None:
-    """Let a text of a result come as bytes where it is no UTF-8, instead of raising an error.
-
-    MariaDB takes half of a surrogate pair, as is left where an app cut a text.
-    """
-    result.converters = [
-        (None, converter if encoding is None else _decoded)
-        for encoding, converter in result.converters
-    ]
-
-
-def _decoded(cell: bytes) -> str | bytes:
-    try:
-        return cell.decode()
-    except UnicodeDecodeError:
-        return cell
 
 
 def _answer(result: Any, greatest: int) -> SqlAnswer:

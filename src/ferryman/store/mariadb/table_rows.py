@@ -13,9 +13,9 @@ from pymysql.constants import ER, FIELD_TYPE
 from pymysql.cursors import Cursor
 
 from ferryman.store.mariadb.address import Address
-from ferryman.store.mariadb.client import close, connect, keep_undecodable, session_settings
+from ferryman.store.mariadb.client import close, connect, session_settings
 from ferryman.store.mariadb.row_keys import KeyCell, key_of, name_of
-from ferryman.store.mariadb.values import quoted, reader
+from ferryman.store.mariadb.values import keep_undecodable, quoted, reader
 
 _HALF = re.compile("[\ud800-\udfff]")
 _COUNT_SECONDS = 2

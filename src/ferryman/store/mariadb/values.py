@@ -54,3 +54,21 @@ def _bits(cell: bytes) -> int:
 
 def _text(cell: str | bytes) -> str:
     return cell if isinstance(cell, str) else cell.decode("utf-8", "replace")
+
+
+def keep_undecodable(result: Any) -> None:
+    """Let a text of a result come as bytes where it is no UTF-8, instead of raising an error.
+
+    MariaDB takes half of a surrogate pair, as is left where an app cut a text.
+    """
+    result.converters = [
+        (None, converter if encoding is None else _decoded)
+        for encoding, converter in result.converters
+    ]
+
+
+def _decoded(cell: bytes) -> str | bytes:
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        return cell
