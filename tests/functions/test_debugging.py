@@ -1,6 +1,7 @@
 """Functions that wait for a debugger, without a platform."""
 
 import asyncio
+import socket
 import sys
 import tomllib
 from pathlib import Path
@@ -60,6 +61,22 @@ def test_a_function_runs_on_when_its_debugger_is_gone(app: Path, invoke: Invoke)
     assert first.ok, first.error
     assert second.ok, second.error
     assert first.output == second.output, "another process"
+
+
+def test_a_function_fails_if_its_port_is_taken(invoke: Invoke) -> None:
+    """It would wait for ever, and with it all others."""
+
+    async def call() -> Outcome:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            async with FunctionPool(memory_bytes=1 << 29, debugging=Debugging(port)) as pool:
+                async with asyncio.timeout(SECONDS):
+                    return await invoke(pool, "fine")
+
+    outcome = asyncio.run(call())
+    assert not outcome.ok
+    assert outcome.stage == "before"
+    assert "is taken: no debugger can attach" in str(outcome.error)
 
 
 def test_without_debugpy_it_is_said_how_to_install_it(

@@ -16,8 +16,15 @@ def wait(port: int) -> None:
     """
     # It would print that breakpoints in frozen modules, which are none of the app's, are missed.
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    import socket
+
     import debugpy  # noqa: T100 - somebody asked for it
 
+    try:
+        # The server would not say so, and wait for ever.
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        raise RuntimeError(f"port {port} is taken: no debugger can attach") from None
     debugpy.configure(subProcess=False)  # which loads the server, too
     # Another version than the one that is tested may lack what it uses.
     with contextlib.suppress(ImportError, AttributeError):
