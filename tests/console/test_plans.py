@@ -5,7 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from urllib.parse import quote
 
-from tests.console.people import Console
+from playwright.sync_api import Page, expect
+
+from tests.console.conftest import enter
+from tests.console.people import Console, Keyboard
 from tests.kit.migration import AppMigration
 from tests.kit.platform import PlatformProcess
 
@@ -94,6 +97,30 @@ def test_a_copy_has_the_same_plan_and_is_made_once(
     found = app.export("/containers/page?containerType=JiraProject", "GET").json
     assert [each["key"] for each in found["containers"]] == ["HAR"]
     app.cancel()
+
+
+def test_a_copy_is_made_by_keys_on_a_narrow_page(
+    page: Page, platform_process: PlatformProcess
+) -> None:
+    """Nothing reaches beyond the page, neither what opens nor the lists that it is in."""
+    app = AppMigration.register_app(platform_process)
+    app.create()
+    app.cancel()
+    app.admin.ok("POST", f"/admin/v1/migrations/{app.migration_id}/archive")
+    enter(page, platform_process)
+    page.set_viewport_size({"width": 320, "height": 800})
+    pages = ["migrations?archived=any", f"mappings?migration={app.migration_id}", "sessions"]
+    for each in (*pages, f"transfers/{app.transfer_id}", f"migrations/{app.migration_id}"):
+        page.goto(f"{platform_process.url}/console/{each}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, each
+    hand = Keyboard(page)
+    hand.press(page.locator("summary", has_text="Copy…"))
+    sheet = page.locator("details.confirm[open] .sheet").bounding_box()
+    assert sheet is not None
+    assert 0 <= sheet["x"] <= sheet["x"] + sheet["width"] <= 320
+    hand.write(page.get_by_label("Name", exact=True), "Wave 2")
+    hand.press(page.get_by_role("button", name="Copy the migration"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Wave 2")
 
 
 def test_a_field_sends_back_what_it_was_made_from(
