@@ -185,8 +185,12 @@ def test_a_replica_that_ends_answers_what_it_began_and_refuses_the_rest(
             cluster.apis[0].process.send_signal(signal.SIGTERM)
             wait_until(lambda: caller.call("GET", "/readyz").status == 503)
             assert caller.call("GET", "/healthz").status == 200
-            refused = caller.refused(503, "GET", f"/admin/v1/transfers/{migration.transfer_id}")
-            assert refused["code"] == "stopping"
+            own = f"/admin/v1/transfers/{migration.transfer_id}"
+            # Each of its processes is told by itself: another may still answer this one.
+            refused = wait_until(
+                lambda: reply if (reply := caller.call("GET", own)).status == 503 else None
+            )
+            assert refused.json["code"] == "stopping"
             assert cluster.apis[0].codes == []
             more.set()
             reply = loading.result()
