@@ -15,7 +15,6 @@ from ferryman.domain.app_object import NewObject, ObjectName
 from ferryman.errors import Conflict, Invalid, LimitExceeded, NotAllowed, NotFound
 from ferryman.object_vocab import ChecksumType
 from ferryman.objects.app_object_url import ObjectGrant
-from ferryman.server.backup import place
 from ferryman.services import (
     app_object,
     app_object_bytes,
@@ -33,7 +32,7 @@ from ferryman.vocab import Role
 from ferryman.wire.customer import CustomerRequest
 from ferryman.wire.state import StateReset
 from tests.kit.app_objects import MODULE
-from tests.kit.backup import copies_of, rows_of
+from tests.kit.backup import Copies, rows_of
 from tests.kit.services import Services
 
 MODULES = {"objectStore": MODULE}
@@ -221,15 +220,7 @@ async def test_urls_that_are_used_together_hold_no_more_than_an_app_may(
     assert len(await files(services)) == 1
 
 
-async def test_a_backup_holds_the_objects(
-    services: Services,
-    database: str,
-    empty_database: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
-    copies = copies_of(services, database, empty_database, tmp_path_factory.mktemp("backup"))
+async def test_a_backup_holds_the_objects(services: Services, copies: Copies) -> None:
     app = await services.plan(HARBOUR, modules=MODULES)
     await keep(services, app, "a", b"harbour")
     done = await copies.back_up()

@@ -29,7 +29,6 @@ from ferryman.store.storage import SWEEPING
 from tests.kit.backup import (
     Copies,
     beside,
-    copies_of,
     meter_after,
     rows_of,
     shape_of,
@@ -37,7 +36,6 @@ from tests.kit.backup import (
     tables_of,
     upload_in_parts,
 )
-from tests.kit.services import Services
 
 PARTS = (b"a" * (5 << 20), b"the end")
 
@@ -50,13 +48,6 @@ AND query LIKE '%pg_try_advisory_lock%'"""
 def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here has to outlive a power cut; a sync is of all that the machine writes."""
     monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
-
-
-@pytest.fixture
-def copies(
-    services: Services, database: str, empty_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> Copies:
-    return copies_of(services, database, empty_database, tmp_path_factory.mktemp("backup"))
 
 
 async def test_what_is_restored_is_the_same(copies: Copies) -> None:

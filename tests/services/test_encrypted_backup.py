@@ -12,12 +12,12 @@ from ferryman.objects.seal_all import SealRun
 from ferryman.objects.sealed_file import sealed_name
 from ferryman.objects.sealing import ObjectKeys
 from ferryman.server.backup import manifest as manifests
-from ferryman.server.backup import place, restore
+from ferryman.server.backup import restore
 from ferryman.server.backup.opening import open_platform
 from ferryman.server.backup.place import Folder
 from ferryman.server.backup.verifying import verify
 from ferryman.services.known_store import check_known
-from tests.kit.backup import copies_of, silent, upload_in_parts
+from tests.kit.backup import Copies, silent, upload_in_parts
 from tests.kit.services import Services
 
 KEYS = [bytes([number]) * 32 for number in (1, 2)]
@@ -34,14 +34,8 @@ def holds_plain(folder: Path) -> bool:
 
 
 async def test_a_backup_is_plain_and_what_is_restored_encrypted_by_the_key_there(
-    services: Services,
-    database: str,
-    empty_database: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
+    services: Services, copies: Copies
 ) -> None:
-    monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
-    copies = copies_of(services, database, empty_database, tmp_path_factory.mktemp("backup"))
     transfer_id = await services.start_transfer()
     receipts = [await services.upload(transfer_id, body) for body in (MARKER, b"")]
     receipts.append(await upload_in_parts(services, transfer_id, *PARTS))
@@ -72,14 +66,8 @@ async def test_a_backup_is_plain_and_what_is_restored_encrypted_by_the_key_there
 
 
 async def test_a_file_that_is_damaged_keeps_nothing_else_from_a_backup_or_a_start(
-    services: Services,
-    database: str,
-    empty_database: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
+    services: Services, copies: Copies, database: str
 ) -> None:
-    monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
-    copies = copies_of(services, database, empty_database, tmp_path_factory.mktemp("damaged"))
     transfer_id = await services.start_transfer()
     damaged = await services.upload(transfer_id, MARKER)
     objects = copies.source.data_dir / "objects"
@@ -103,14 +91,8 @@ async def test_a_file_that_is_damaged_keeps_nothing_else_from_a_backup_or_a_star
 
 
 async def test_what_a_restore_copied_before_it_had_a_key_is_encrypted_as_well(
-    services: Services,
-    database: str,
-    empty_database: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
+    services: Services, copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
-    copies = copies_of(services, database, empty_database, tmp_path_factory.mktemp("cut"))
     transfer_id = await services.start_transfer()
     await services.upload(transfer_id, MARKER)
     await copies.back_up()
