@@ -9,6 +9,7 @@ from ferryman.client.admin import AdminClient
 from ferryman.client.pages import items
 from ferryman.client.text import clean, result_line
 from ferryman.wire.transfer import (
+    Explanation,
     LinkView,
     MessageView,
     TimelineEntry,
@@ -35,7 +36,7 @@ def explained(admin: AdminClient, transfer_id: str) -> TransferExplanation:
     return explanation
 
 
-def first_broken(explanation: TransferExplanation) -> LinkView | None:
+def first_broken(explanation: Explanation | TransferExplanation) -> LinkView | None:
     """Return the link at which the chain is broken."""
     return next((link for link in explanation.links if link.name == explanation.broken), None)
 

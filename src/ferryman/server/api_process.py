@@ -20,6 +20,7 @@ from ferryman import logs, tracing
 from ferryman.config import Settings
 from ferryman.errors import PlatformError
 from ferryman.server import collector
+from ferryman.server.own_program import told_line
 from ferryman.server.parent_watchdog import exit_with_parent
 from ferryman.server.startup import unless_stopped
 
@@ -87,13 +88,9 @@ def say(descriptor: int, answer: Started) -> None:
 
 def told() -> Start | None:
     """Return what the supervisor writes; None if it ended instead."""
-    line = b""
-    # Not sys.stdin, which would keep what the watchdog is to see.
-    while not line.endswith(b"\n"):
-        piece = os.read(0, 1 << 16)
-        if not piece:
-            return None
-        line += piece
+    line = told_line()
+    if line is None:
+        return None
     return msgspec.json.decode(line, type=Start)
 
 

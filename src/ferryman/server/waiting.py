@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from ferryman.server.own_program import own_program
+from ferryman.server.own_program import own_program, told_line
 
 WORD = "--waits-until-it-is-told"
 """Long enough for lists of processes to show the words of its forks in its place."""
@@ -78,13 +78,9 @@ def words_when_told() -> list[str] | None:
         # What cannot be imported is said in the file to print to, when `serve` needs it.
         with suppress(Exception):
             import_module(name)
-    line = b""
-    # Not sys.stdin, which would keep what the watchdog is to see.
-    while not line.endswith(b"\n"):
-        piece = os.read(0, 1 << 16)
-        if not piece:
-            return None
-        line += piece
+    line = told_line()
+    if line is None:
+        return None
     order = msgspec.json.decode(line, type=Order)
     os.chdir(order.folder)
     os.environ.update(order.variables)

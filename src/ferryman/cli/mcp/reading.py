@@ -169,9 +169,8 @@ def explain_message(call: Call, given: OneMessage) -> dict[str, Any]:
     """Say why a message went where it went, with the error and output of each attempt."""
     message = call.message(given.message)
     explanation = call.admin.messages.explain(message)
-    broken = [link for link in explanation.links if link.name == explanation.broken]
     return call.answers.whole(
-        diagnosis=broken[0] if broken else _NOTHING,
+        diagnosis=first_broken(explanation) or _NOTHING,
         links=explanation.links,
         message=call.admin.messages.get(message),
     )
