@@ -49,7 +49,7 @@ demo: $(DEMO_STAMP) ## carry a real Trac project across, end to end
 dev: $(STAMP) ## a platform on the virtual clock, for working on an app
 	@$(BIN)/ferryman serve --data-dir .ferryman --port 8400 --clock virtual $(ARGS)
 
-test: $(STAMP) ## all tests; up to three that fail run once more, by themselves
+test: $(STAMP) ## all tests; up to ten that fail run once more, by themselves
 	@$(BIN)/python -m tools.rerun --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: $(STAMP) ## tests that start no processes: rules, services, SDK

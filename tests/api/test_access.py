@@ -226,7 +226,7 @@ class World:
         method, _, path = operation.partition(" ")
         path = (path + QUERIES.get(operation, "")).format(**ids)
         raw = b"" if method == "PUT" else None
-        return self.callers[who].call(method, path, BODIES.get(operation), raw=raw)
+        return self.callers[who].guess(method, path, BODIES.get(operation), raw=raw)
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def test_every_admin_route_wants_the_operator(
     for method, path in found:
         headers = {} if header is None else {"Authorization": header}
         # Not even the form of a body is looked at before.
-        reply = nobody.call(method, path, raw=b"{nonsense", headers=headers)
+        reply = nobody.guess(method, path, raw=b"{nonsense", headers=headers)
         if header is not None and reply.status == 429:
             assert problem(reply)["code"] == "too_many_failures"
             continue
@@ -78,7 +78,7 @@ def test_every_app_route_wants_a_token_of_its_own_surface(
     assert len(found) >= 9
     for method, path in found:
         for caller in callers:
-            reply = caller.call(method, path)
+            reply = caller.guess(method, path)
             code = problem(reply)["code"]
             guessed = caller is not callers[0] and code == "too_many_failures"
             assert reply.status == (429 if guessed else 401), (method, path, reply.body)

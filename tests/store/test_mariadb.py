@@ -27,6 +27,7 @@ from ferryman.store.mariadb.client import (
 )
 from ferryman.store.mariadb.server import EmbeddedMariaDB
 from tests.kit.mariadb import need_mariadb
+from tests.kit.platform import wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -44,8 +45,15 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMaria
         embedded.stop()
 
 
+@pytest.fixture
+def address(embedded: EmbeddedMariaDB, database: Address) -> Address:
+    """The database of these tests, of a server that runs, whatever a test before did to it."""
+    embedded.start()
+    return database
+
+
 @pytest.fixture(scope="module")
-def address(embedded: EmbeddedMariaDB) -> Address:
+def database(embedded: EmbeddedMariaDB) -> Address:
     """A database for these tests, as its own user."""
     root = embedded.start()
     with connect(root) as session, session.cursor() as cursor:
@@ -240,7 +248,10 @@ def test_a_start_that_was_killed_leaves_no_server_that_is_not_found(
         with (embedded._folder / "said").open("wb") as said:
             begun = embedded._begin(program, said)
         threading.Thread(target=begun.wait, daemon=True).start()
-        return psutil.Process(begun.pid)
+        process = psutil.Process(begun.pid)
+        # Linux shows no arguments yet while the new program is loaded.
+        wait_until(process.cmdline)
+        return process
 
     stopped = begin()
     embedded.stop()
