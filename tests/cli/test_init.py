@@ -15,6 +15,7 @@ from ferryman.devtools.init import project
 from ferryman.devtools.init.project import KINDS
 from ferryman.functions import toolchain
 from tests.docs.pages import ROOT, blocks
+from tests.functions.packages import link_dependencies
 from tests.kit import forked
 from tests.kit.command import Command, command
 from tests.kit.java import agent_jar
@@ -31,7 +32,15 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind in KINDS:
         made = ferryman(folder).ok("init", kind, str(folder / f"my-{kind}"))
         assert made.startswith(f"Created {folder}/my-{kind}: ")
+        assert ("  npm install\n" in made) == (kind in NPM)
     return folder
+
+
+@pytest.fixture(scope="module")
+def packages(apps: Path, javascript: None) -> None:
+    """What `npm install` brings the apps that need it."""
+    for kind in NPM:
+        link_dependencies(apps / f"my-{kind}")
 
 
 def ferryman(folder: Path) -> Command:
@@ -70,7 +79,7 @@ def test_no_app_holds_the_name_or_the_id_of_its_template() -> None:
     assert len(ids) == len(KINDS) - 1
 
 
-@pytest.mark.usefixtures("javascript")
+@pytest.mark.usefixtures("packages")
 @pytest.mark.parametrize("kind", KINDS)
 def test_ci_checks_and_tests_the_app(apps: Path, kind: str) -> None:
     """By these lines, which the other tests run; the first finds nothing."""
@@ -80,7 +89,10 @@ def test_ci_checks_and_tests_the_app(apps: Path, kind: str) -> None:
     ].values()
     steps = [step["run"] for step in job["steps"] if "run" in step]
     assert steps[0].startswith('pip install "$(ls wheels/ferryman-*.whl)[server]"')
-    assert steps[1:] == ["ferryman doctor --strict", "pytest -q" if kind in PYTEST else "npm test"]
+    doctor = "ferryman doctor --strict"
+    assert steps[1:] == (
+        ["npm install", doctor, "npm test"] if kind in NPM else [doctor, "pytest -q"]
+    )
     assert ferryman(folder).ok("doctor", "--strict", str(folder)) == "No problems found.\n"
 
 
@@ -115,10 +127,10 @@ def test_the_tests_in_python_pass(apps: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.usefixtures("javascript")
+@pytest.mark.usefixtures("packages")
 @pytest.mark.parametrize("kind", NPM)
 def test_the_test_in_javascript_passes(apps: Path, tmp_path: Path, kind: str) -> None:
-    """Without `npm install`: a platform, the listener, the app's values by `ferryman state`."""
+    """After `npm install`: a platform, the listener, the app's values by `ferryman state`."""
     if kind == "java":
         agent_jar()
     scripts = json.loads((apps / f"my-{kind}" / "package.json").read_text())["scripts"]

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from ferryman.devtools.doctor.check_app import check
-from tests.docs.pages import ROOT
 from tests.doctor.apps import (
     FORGE,
     SOUND,
 )
 from tests.doctor.mistakes import MISTAKES, M, Mistake, examined
 from tests.doctor.overrides_mistakes import OVERRIDES_MISTAKES
+from tests.functions.packages import example
 
 ALL = [*MISTAKES, *OVERRIDES_MISTAKES]
 
@@ -24,8 +24,8 @@ def test_a_sound_app_has_nothing_wrong(tmp_path: Path, app: dict[str, str]) -> N
 
 @pytest.mark.usefixtures("javascript")
 @pytest.mark.parametrize("name", ["connect", "forge-js", "forge-ts", "noticeboard", "remote"])
-def test_the_examples_have_nothing_wrong(name: str) -> None:
-    assert check(ROOT / "examples" / name) == []
+def test_the_examples_have_nothing_wrong(tmp_path: Path, name: str) -> None:
+    assert check(example(name, tmp_path)) == []
 
 
 @pytest.mark.usefixtures("javascript")

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,19 @@ from typing import Any
 import pytest
 
 from ferryman.functions.source import load_manifest
+from tests.functions.packages import example
 from tests.kit.function_app import FunctionMigration
 from tests.kit.manifests import function_manifest
 from tests.kit.platform import PlatformProcess, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("javascript")]
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 ISSUES = 250
 
 
-def begin(platform: PlatformProcess, example: str, folder: Path) -> FunctionMigration:
+def begin(platform: PlatformProcess, name: str, folder: Path) -> FunctionMigration:
     """A transfer of that example, run from a copy."""
-    app = folder / example
-    shutil.copytree(EXAMPLES / example, app)
+    app = example(name, folder)
     (folder / "unused").mkdir()
     migration = FunctionMigration.begin(
         platform, folder / "unused", source=str(app), manifest=load_manifest(app)
@@ -73,20 +71,16 @@ def test_a_javascript_app_imports_a_real_export(
         "Imported 240 notes; 10 belong to issues that were not migrated",
         "Nothing in this app imports files labelled unheard-of",
     ]
-    kept = {
-        file.name: json.loads(file.read_text())
-        for file in (tmp_path / "forge-js" / ".kvs").iterdir()
-    }
-    expected: dict[str, object] = {"setting%3Acolour": {"paper": "yellow"}}
+    expected: dict[str, object] = {"setting:colour": {"paper": "yellow"}}
     for number in range(ISSUES - 10):
         name = "abcdefg"[number % 7]
         author = f"account-{name}" if name in "abcde" else None
-        expected[f"note%3A{number}"] = {
+        expected[f"note:{number}"] = {
             "issue": f"1{number}",
             "author": author,
             "text": f"♥ {number}",
         }
-    assert kept == expected
+    assert migration.values() == expected
 
 
 def test_a_typescript_app_imports_a_real_export(

@@ -14,6 +14,7 @@ import pytest
 
 from ferryman.store import history as history_store
 from tests.docs.pages import ROOT, blocks
+from tests.functions.packages import example
 from tests.kit.java import agent_jar, has_jdk
 from tests.kit.platform import unavailable
 
@@ -33,7 +34,7 @@ asyncio.run(main())
 """
 
 
-LEFT = (".ferryman/operator-token", "node_modules/a.js", ".kvs/a.json", "notes.db")
+LEFT = (".ferryman/operator-token", "node_modules/a.js", "package-lock.json", "notes.db")
 """What an example leaves where somebody ran it: secrets, and what belongs in no wheel."""
 
 
@@ -127,10 +128,11 @@ def test_the_wheel_says_what_it_is_made_of_and_was_tested_with(installed: Path) 
 
 @pytest.mark.e2e
 @pytest.mark.usefixtures("javascript")
-def test_the_wheel_runs_functions_in_javascript(installed: Path) -> None:
+def test_the_wheel_runs_functions_in_javascript(installed: Path, tmp_path: Path) -> None:
     """It brings the program for Node, the stand-ins and the pins of what is installed."""
+    app = example(installed / "ferryman" / "examples" / "forge-js", tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(installed)}
-    command = [sys.executable, "-c", CALL, str(installed / "ferryman/examples/forge-js")]
+    command = [sys.executable, "-c", CALL, str(app)]
     done = subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True)
     assert done.stdout == b"none of T1 at here\n\n"
 

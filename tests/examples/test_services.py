@@ -18,6 +18,7 @@ import pytest
 from ferryman.devtools.definition import read_manifest
 from ferryman.functions.call import FunctionCall
 from ferryman.functions.pool import FunctionPool
+from tests.functions.packages import example
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, free_port, wait_until
 
@@ -150,7 +151,7 @@ def test_an_event_that_comes_again_after_the_end_is_no_failure(
         "label": label,
     }
     call = FunctionCall(
-        source=EXAMPLES / name,
+        source=example(name, tmp_path),
         handler="index.run",
         event=event,
         context={},

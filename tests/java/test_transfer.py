@@ -1,7 +1,5 @@
 """Whole transfers by listeners in Java."""
 
-import json
-import shutil
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ferryman.functions.source import load_manifest
+from tests.functions.packages import example
 from tests.java.conftest import StartAgent
 from tests.kit.function_app import FunctionMigration
 from tests.kit.java import ROOT, JavaAgent, classpath, compile_listeners
@@ -48,8 +47,7 @@ def test_the_example_plugin_migrates_to_a_javascript_app(
 ) -> None:
     """ServiceLoader finds it, compiled against the jar alone; the cloud app is forge-js."""
     plugin = classpath(compile_listeners(EXAMPLES / "java" / "src"))
-    app = tmp_path / "forge-js"
-    shutil.copytree(EXAMPLES / "forge-js", app)
+    app = example("forge-js", tmp_path)
     migration = FunctionMigration.begin(
         platform_process, app_folder, claim=False, source=str(app), manifest=load_manifest(app)
     )
@@ -64,7 +62,7 @@ def test_the_example_plugin_migrates_to_a_javascript_app(
     ) as agent:
         agent.ends()
     wait_until(lambda: migration.status == "SUCCESS")
-    kept = {file.name: json.loads(file.read_text()) for file in (app / ".kvs").iterdir()}
+    kept = migration.values()
     assert len(kept) == 1_501
-    assert kept["setting%3Acolour"] == "yellow"
-    assert kept["note%3A7"] == {"issue": "17", "author": "account-ann", "text": "Note 7"}
+    assert kept["setting:colour"] == "yellow"
+    assert kept["note:7"] == {"issue": "17", "author": "account-ann", "text": "Note 7"}

@@ -114,6 +114,17 @@ class FunctionMigration(AppMigration):
             file.write(data)
         return self.message_of(label)
 
+    def values(self) -> dict[str, Any]:
+        """Return the values that the app keeps in Forge's store, by key."""
+        found, cursor = {}, ""
+        path = f"/admin/v1/apps/{self.tokens['appId']}/state?pageSize=1000"
+        while True:
+            page = self.admin.ok("GET", path + cursor)
+            found.update({each["key"]: each["value"] for each in page["items"]})
+            if not page.get("nextCursor"):
+                return found
+            cursor = f"&cursor={page['nextCursor']}"
+
     def events(self) -> list[Any]:
         """Return the events that the function wrote down, in the order they came."""
         book = self.folder / "events.jsonl"

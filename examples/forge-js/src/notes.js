@@ -1,5 +1,6 @@
-import { kvs } from '@forge/kvs';
 import { migration } from '@forge/migrations';
+
+import { keep } from './store';
 
 const BATCH = 100; // the platform looks up this many ids at a time
 
@@ -10,6 +11,7 @@ export async function importNotes(transferId, notes) {
     const issues = await cloudIds(transferId, 'jira:issue', batch.map((note) => note.issue));
     const authors = batch.map((note) => `jira.userkey/${note.author}`);
     const people = await cloudIds(transferId, 'identity:user', authors);
+    const entries = [];
     for (const note of batch) {
       const issue = issues.get(note.issue);
       if (issue === undefined) {
@@ -17,8 +19,9 @@ export async function importNotes(transferId, notes) {
         continue;
       }
       const author = people.get(`jira.userkey/${note.author}`) ?? null;
-      await kvs.set(`note:${note.id}`, { issue, author, text: note.text });
+      entries.push({ key: `note:${note.id}`, value: { issue, author, text: note.text } });
     }
+    await keep(entries);
   }
   return `Imported ${notes.length - left} notes; ${left} belong to issues that were not migrated`;
 }

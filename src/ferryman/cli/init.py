@@ -26,7 +26,13 @@ class NewAppKind(StrEnum):
     JAVA = "java"
 
 
-_FIRST = {NewAppKind.REMOTE: "python service.py &", NewAppKind.CONNECT: "python app.py &"}
+_FIRST = {
+    NewAppKind.JS: "npm install",
+    NewAppKind.TS: "npm install",
+    NewAppKind.JAVA: "npm install",
+    NewAppKind.REMOTE: "python service.py &",
+    NewAppKind.CONNECT: "python app.py &",
+}
 _TYPES = "src/forge-migrations.d.ts"
 
 
