@@ -166,7 +166,7 @@ def test_a_token_that_was_right_in_one_is_right_in_both(platform: PlatformProces
     def guesses() -> list[int]:
         with ThreadPoolExecutor(16) as pool:
             callers = [platform.caller(f"fm_viewer_{number}") for number in range(64)]
-            calls = [pool.submit(each.call, "GET", "/admin/v1/clock") for each in callers]
+            calls = [pool.submit(each.guess, "GET", "/admin/v1/clock") for each in callers]
             found = [each.result().status for each in calls]
         for each in callers:
             each.close()
