@@ -1,7 +1,5 @@
 """Settings: from the command line, then from ``FERRYMAN_*`` variables, then the defaults here."""
 
-import os
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,11 +10,11 @@ from ferryman.domain import limits
 from ferryman.function_config import FunctionSettings
 from ferryman.log_config import LogSettings
 from ferryman.mail_config import MailSettings
-from ferryman.network.proxies import Proxies
+from ferryman.plain_settings import DerivedSettings
 from ferryman.sign_in_config import SignInSettings, checked_url
 
 
-class _PlatformSettings(BaseSettings):
+class _PlatformSettings(DerivedSettings, BaseSettings):
     """All but functions, mail, and who signs in to the console."""
 
     model_config = SettingsConfigDict(env_prefix="FERRYMAN_", extra="ignore", frozen=True)
@@ -208,29 +206,6 @@ class _PlatformSettings(BaseSettings):
     sweep_seconds: float = Field(
         43_200, ge=60, le=31_536_000, description="time between sweeps of the object store"
     )
-
-    @property
-    def base_url(self) -> str:
-        """Return the URL at which apps reach the platform, without a trailing slash."""
-        scheme = "http" if self.tls_cert is None else "https"
-        return (self.public_url or f"{scheme}://{self.host}:{self.port}").rstrip("/")
-
-    @property
-    def posts_to_private_addresses(self) -> bool:
-        """Return whether apps may name addresses on this machine and its networks."""
-        if self.private_addresses != "auto":
-            return self.private_addresses == "allow"
-        return self.public_url is None and self.host in ("127.0.0.1", "::1", "localhost")
-
-    @property
-    def proxies(self) -> Proxies | None:
-        """Return the proxies for posts to apps; None if they go directly."""
-        return None if self.remote_proxy == "none" else Proxies.from_environment(os.environ)
-
-    @property
-    def window(self) -> timedelta:
-        """Return the acknowledgement window as a duration."""
-        return timedelta(seconds=self.window_seconds)
 
 
 class Settings(SignInSettings, MailSettings, LogSettings, FunctionSettings, _PlatformSettings):

@@ -1,7 +1,5 @@
 """Settings of functions: how they run, and their limits."""
 
-from pathlib import Path
-
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -71,11 +69,3 @@ class FunctionSettings(BaseSettings):
         "once; those without a call are kept for a minute, so that the next one starts at once",
     )
     function_memory_bytes: int = Field(1 << 30, gt=0, description="memory limit of a function")
-
-    def function_folder(self, cloud_app_key: str, source: Path) -> Path | None:
-        """Return the folder that an app's functions may write to, if any."""
-        given = dict(
-            each.strip().split("=", 1) for each in self.function_folders.split(",") if each
-        )
-        folder = given.get(cloud_app_key, given.get("*"))
-        return None if folder is None else source / folder

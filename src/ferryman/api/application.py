@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 from importlib.metadata import version
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, get
 from litestar.datastructures import CacheControlHeader
@@ -46,7 +46,6 @@ from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import AppThrottle
 from ferryman.api.token_lookup import TokenLookup
 from ferryman.api.wrong_tokens import WrongTokens
-from ferryman.config import Settings
 from ferryman.console.application import Console
 from ferryman.console.mount import Brand
 from ferryman.console.oidc.settings import ProviderSettings
@@ -62,6 +61,9 @@ from ferryman.services.lifecycle import Lifecycle, Post
 from ferryman.services.metrics import Scraper
 from ferryman.services.platform import Platform
 from ferryman.tokens import jwks
+
+if TYPE_CHECKING:
+    from ferryman.config import Settings
 
 
 class _Application(Litestar):
@@ -91,7 +93,7 @@ async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
     return document
 
 
-def provider_settings(settings: Settings) -> ProviderSettings | None:
+def provider_settings(settings: "Settings") -> ProviderSettings | None:
     """Return what is set for an identity provider; None if people sign in by tokens alone."""
     if settings.oidc_issuer is None or settings.oidc_client_id is None:
         return None

@@ -40,8 +40,8 @@ ClockMode = Annotated[
 ]
 
 
-WORKER = ("ferryman.server.run_worker", __name__)
-"""What a worker imports beside what all processes do."""
+WORKER = ("ferryman.config", "ferryman.server.run_worker", __name__)
+"""What a worker imports beside what all processes do; it reads its own settings."""
 
 
 def serve(

@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -12,13 +13,15 @@ import msgspec
 from yarl import URL
 
 from ferryman.clock import wall_now
-from ferryman.config import Settings
 from ferryman.delivery import notice_text
 from ferryman.delivery.notice_mail import MailServer, send_mail
 from ferryman.delivery.remote import Receiver, RemoteSender
 from ferryman.domain.limits import NOTICE_SECONDS
 from ferryman.notice_vocab import SinkKind
 from ferryman.store.notice_sink import Telling
+
+if TYPE_CHECKING:
+    from ferryman.config import Settings
 
 _SINK = Receiver(
     noun="sink",
@@ -32,7 +35,7 @@ class NoticeSender:
     """Tells sinks; whatever they do raises nothing."""
 
     def __init__(
-        self, remotes: RemoteSender, settings: Settings, *, seconds: float = NOTICE_SECONDS
+        self, remotes: RemoteSender, settings: "Settings", *, seconds: float = NOTICE_SECONDS
     ) -> None:
         self._remotes = remotes
         self._settings = settings

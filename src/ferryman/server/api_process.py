@@ -12,13 +12,12 @@ import signal
 import socket
 import sys
 from contextlib import AsyncExitStack
-from typing import Any
 
 import msgspec
 
 from ferryman import logs, tracing
-from ferryman.config import Settings
 from ferryman.errors import PlatformError
+from ferryman.plain_settings import unpacked
 from ferryman.server import collector
 from ferryman.server.own_program import told_line
 from ferryman.server.parent_watchdog import exit_with_parent
@@ -31,11 +30,11 @@ _ORPHAN_SECONDS = 5.0
 class Start(msgspec.Struct, frozen=True):
     """Start-up data from the supervisor: settings, secrets, and descriptors that are open here.
 
-    ``listening`` is the socket of this process. ``counts`` has a file for each API process, that
-    of this one being ``number``.
+    ``settings`` are packed. ``listening`` is the socket of this process. ``counts`` has a file for
+    each API process, that of this one being ``number``.
     """
 
-    settings: dict[str, Any]
+    settings: bytes
     database_url: str
     operator_token: str
     number: int
@@ -63,7 +62,7 @@ async def run(start: Start, answer: int) -> None:
     # The terminal was closed: the supervisor ends, and lets requests be finished.
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     exit_with_parent(stop, _ORPHAN_SECONDS)
-    settings = Settings(**start.settings)
+    settings = unpacked(start.settings)
     listening = socket.socket(fileno=start.listening)
     place = Place(listening, start.number, start.counts)
     async with AsyncExitStack() as stack:
@@ -109,7 +108,7 @@ def main() -> None:
     start = told()
     if start is None:
         return
-    logs.configure(json=False, level=start.settings["log_level"])
+    logs.configure(json=False, level=unpacked(start.settings).log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(start, answer))

@@ -21,6 +21,7 @@ import msgspec
 import structlog
 
 from ferryman.config import Settings
+from ferryman.plain_settings import packed
 from ferryman.refusals.row import start_refusal
 from ferryman.server.forked import ForkedProcess, ForkServer
 from ferryman.server.forked_program import Command
@@ -162,7 +163,7 @@ class ApiProcesses:
         if into is None or out is None:
             raise AssertionError("it was started with pipes")
         start = {
-            "settings": self.settings.model_dump(mode="json", exclude_none=True),
+            "settings": packed(self.settings),
             "database_url": database_url,
             "operator_token": self.operator_token,
             "number": number,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from shutil import disk_usage
+from typing import TYPE_CHECKING
 
 import asyncpg
 import structlog
 
 from ferryman import ids, refusals
-from ferryman.config import Settings
 from ferryman.functions.hosting import Hostings
 from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.ids import new_secret
@@ -34,6 +34,9 @@ from ferryman.store.database import Database
 from ferryman.store.database_address import check_address, servers_named
 from ferryman.store.schema_migration import migrate
 
+if TYPE_CHECKING:
+    from ferryman.config import Settings
+
 log = structlog.get_logger("ferryman.serve")
 
 
@@ -47,7 +50,7 @@ class Built:
 
 @asynccontextmanager
 async def build(
-    settings: Settings, database_url: str, *, check_store: bool = False
+    settings: "Settings", database_url: str, *, check_store: bool = False
 ) -> AsyncIterator[Built]:
     """Connect to the database, migrate its schema, and load or create the shared secrets.
 
@@ -96,14 +99,14 @@ async def build(
         pool.terminate()
 
 
-def _app_bytes(settings: Settings) -> int | None:
+def _app_bytes(settings: "Settings") -> int | None:
     """Return the most bytes of an app: as set, or half of the disk that all share."""
     if settings.app_bytes is not None or settings.object_store:
         return settings.app_bytes
     return disk_usage(settings.data_dir).total // 2
 
 
-def _hostings(settings: Settings) -> Hostings:
+def _hostings(settings: "Settings") -> Hostings:
     sandbox = Sandbox(
         user_id=settings.function_uid,
         readable=(
@@ -119,7 +122,7 @@ def _hostings(settings: Settings) -> Hostings:
 
 
 async def open_store(
-    settings: Settings, url_secret: bytes, stack: AsyncExitStack, *, check: bool
+    settings: "Settings", url_secret: bytes, stack: AsyncExitStack, *, check: bool
 ) -> ObjectStore:
     """Open the store of the settings; ``check`` also tries it, or claims a local folder."""
     keys = ObjectKeys.of(settings.object_key, settings.object_key_file)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from cryptography import x509
@@ -19,8 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ferryman import refusals
 from ferryman.clock import wall_now
-from ferryman.config import Settings
 from ferryman.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ferryman.config import Settings
 
 log = structlog.get_logger("ferryman.serve")
 
@@ -42,7 +45,7 @@ class KeyPair:
     digest: bytes
 
 
-def key_pair(settings: Settings) -> KeyPair | None:
+def key_pair(settings: "Settings") -> KeyPair | None:
     """Return what the platform serves TLS with; None if it serves http.
 
     Raises :class:`ConfigError` (``tls_invalid``) for files that are missing, unreadable, expired,
@@ -75,7 +78,7 @@ def key_pair(settings: Settings) -> KeyPair | None:
     return KeyPair(certificate, key, sha256(chain + secret).digest())
 
 
-async def renewals(settings: Settings, served: KeyPair) -> AsyncIterator[KeyPair]:
+async def renewals(settings: "Settings", served: KeyPair) -> AsyncIterator[KeyPair]:
     """Yield each pair that takes the place of the one that is served, soon after it was written.
 
     A pair that would be refused at a start is logged, and the one before goes on being served.

@@ -1,11 +1,15 @@
 """Refuse to debug functions on a platform that others rely on."""
 
+from typing import TYPE_CHECKING
+
 from ferryman import refusals
-from ferryman.config import Settings
 from ferryman.vocab import FunctionMode
 
+if TYPE_CHECKING:
+    from ferryman.config import Settings
 
-def check_debugging(settings: Settings) -> None:
+
+def check_debugging(settings: "Settings") -> None:
     """Raise ``ConfigError`` for a port of a debugger outside ``ferryman dev --inspect``.
 
     Who can connect to it runs code as the platform's user; a function that is stopped has no time

@@ -7,7 +7,7 @@ connections, and ends once its requests are answered.
 import asyncio
 import os
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
@@ -15,8 +15,10 @@ from granian.http import HTTP1Settings
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server.embed import Server
 
-from ferryman.config import Settings
 from ferryman.server.certificate import KeyPair, key_pair, renewals
+
+if TYPE_CHECKING:
+    from ferryman.config import Settings
 
 log = structlog.get_logger("ferryman.serve")
 
@@ -53,7 +55,7 @@ class HttpServer:
     Raises :class:`ConfigError` (``tls_invalid``) for a certificate that no client would accept.
     """
 
-    def __init__(self, app: Any, settings: Settings, listening: socket.socket) -> None:
+    def __init__(self, app: Any, settings: "Settings", listening: socket.socket) -> None:
         self._app = app
         self._settings = settings
         self._listening = listening

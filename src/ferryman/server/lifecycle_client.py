@@ -6,15 +6,18 @@ Importing the client takes a tenth of the start, and most platforms have no Conn
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from ferryman import refusals
-from ferryman.config import Settings
 from ferryman.domain.outcome import Outcome
 from ferryman.services.lifecycle import Post
 
+if TYPE_CHECKING:
+    from ferryman.config import Settings
+
 
 @asynccontextmanager
-async def lifecycle_client(settings: Settings) -> AsyncIterator[Post]:
+async def lifecycle_client(settings: "Settings") -> AsyncIterator[Post]:
     """Yield what posts one event; what it opened is closed at the end.
 
     Without deliveries it posts nothing, and raises ``OutsideError`` (``delivery_off``).
@@ -36,7 +39,7 @@ async def lifecycle_client(settings: Settings) -> AsyncIterator[Post]:
         yield post
 
 
-async def _open(settings: Settings, stack: AsyncExitStack) -> Post:
+async def _open(settings: "Settings", stack: AsyncExitStack) -> Post:
     from ferryman.delivery.lifecycle import LifecycleSender
     from ferryman.delivery.remote import open_sender
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -16,13 +16,15 @@ from ferryman.api.drain import DrainGate
 from ferryman.api.metrics import own_metrics
 from ferryman.api.request_metrics import request_metrics
 from ferryman.api.shared_metrics import SharedMetrics
-from ferryman.config import Settings
 from ferryman.server.build import build
 from ferryman.server.http_server import HttpServer
 from ferryman.server.lifecycle_client import lifecycle_client
 from ferryman.server.listening import allow_connections, sockets
 from ferryman.server.notices import tell_notices
 from ferryman.services.platform import Platform
+
+if TYPE_CHECKING:
+    from ferryman.config import Settings
 
 log = structlog.get_logger("ferryman.serve")
 
@@ -45,7 +47,7 @@ class Place:
 
 @asynccontextmanager
 async def serving_api(
-    settings: Settings,
+    settings: "Settings",
     database_url: str,
     operator_token: str,
     closing: asyncio.Event,
@@ -88,7 +90,7 @@ async def serving_api(
             await server.close()
 
 
-async def _until_listening(settings: Settings, serving: "asyncio.Task[None]") -> None:
+async def _until_listening(settings: "Settings", serving: "asyncio.Task[None]") -> None:
     while not serving.done():
         try:
             _, writer = await asyncio.open_connection(settings.host, settings.port)

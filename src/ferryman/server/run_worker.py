@@ -2,11 +2,11 @@
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING
 
 import structlog
 
 from ferryman import refusals
-from ferryman.config import Settings
 from ferryman.delivery import worker as delivery_worker
 from ferryman.ids import ephemeral_id
 from ferryman.server import collector
@@ -17,13 +17,16 @@ from ferryman.server.restore_mark import check_restored
 from ferryman.server.startup import stop_on_signals, unless_stopped
 from ferryman.store.embedded import EmbeddedPostgres
 
+if TYPE_CHECKING:
+    from ferryman.config import Settings
+
 log = structlog.get_logger("ferryman.worker")
 
 _DRAIN_SECONDS = 30.0
 """Time to finish running deliveries at shutdown; other workers take over the rest."""
 
 
-async def run_worker(settings: Settings) -> None:
+async def run_worker(settings: "Settings") -> None:
     """Run until SIGTERM or SIGINT, then finish running deliveries within a time limit."""
     check_debugging(settings)
     check_restored(settings.data_dir)

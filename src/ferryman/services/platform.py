@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from ferryman import refusals, stored_text
-from ferryman.config import Settings
 from ferryman.errors import NotFound
 from ferryman.functions.hosting import Hostings
 from ferryman.metrics import Metrics
@@ -25,6 +24,9 @@ from ferryman.services.single_flight import SingleFlight
 from ferryman.store.database import Database
 from ferryman.store.mariadb.databases import AppDatabases
 
+if TYPE_CHECKING:
+    from ferryman.config import Settings
+
 T = TypeVar("T")
 
 LATEST = 253_402_300_799_999
@@ -37,7 +39,7 @@ class Platform:
 
     database: Database
     objects: ObjectStore
-    settings: Settings
+    settings: "Settings"
     metrics: Metrics = field(default_factory=Metrics)
     group_commit: GroupCommit = field(default_factory=GroupCommit)
     acknowledging: AcknowledgingTurns = field(default_factory=AcknowledgingTurns)

@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 from ferryman import refusals
-from ferryman.config import Settings
 from ferryman.domain.limits import OBJECTS_AT_ONCE
 from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
 from ferryman.store.upload import UploadRow
 from ferryman.wire.upload import PartRequest
+
+if TYPE_CHECKING:
+    from ferryman.config import Settings
 
 _SECONDS = 1.0
 """How long a count is used: a quota need not be exact, and most files are begun in bursts."""
@@ -31,7 +34,7 @@ class OpenUploads:
     def __init__(self) -> None:
         self._counts: dict[UUID, tuple[float, int]] = {}
 
-    async def admit(self, tx: Transaction, app: AppRow, settings: Settings, files: int) -> None:
+    async def admit(self, tx: Transaction, app: AppRow, settings: "Settings", files: int) -> None:
         """Count ``files`` more; raise :class:`RateLimited` (``too_many_open_uploads``)."""
         now, limit = asyncio.get_running_loop().time(), settings.open_uploads
         until, count = self._counts.get(app.app_id, (0.0, 0))
