@@ -110,6 +110,8 @@ def test_an_event_on_its_way_while_the_secret_changes_is_sent_again(
     app.control("answer", **{"/migration": "hold"})
     message = migration.send("one", NOTES)
     wait_until(lambda: app.seen()["held"])
+    # The other address, which it was posted to at the same time, still knows the secret before.
+    wait_until(lambda: message in app.seen()["events"])
     app.install()
     app.control("answer", **{"/migration": 200})
     app.control("resume")

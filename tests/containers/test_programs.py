@@ -222,7 +222,10 @@ def test_members_that_outlived_their_leader_end_too(folder: Path) -> None:
 
 def ended(process: psutil.Process) -> bool:
     """Whether it is gone, or nobody has asked for its status yet."""
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 async def test_a_program_is_gone_even_if_nobody_waits_for_its_end(folder: Path) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -318,9 +318,8 @@ async def test_a_certificate_nobody_vouches_for_sent_nothing(tmp_path: Path) -> 
 
 
 @pytest.fixture
-def unused_port() -> int:
-    """A port that nobody listens on."""
+def unused_port() -> Iterator[int]:
+    """A port that nobody listens on, nor can while the test has it."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-    return port
+        yield bound.getsockname()[1]

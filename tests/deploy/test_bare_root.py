@@ -22,7 +22,7 @@ from tests.e2e.test_wheel import build
 from tests.kit.bare_root import RootReader, copied, debootstrap, missing, wheelhouse
 from tests.kit.image import Buildah, contained
 from tests.kit.java import agent_jar, has_jdk
-from tests.kit.platform import READY, wait_until
+from tests.kit.platform import READY, command_of, wait_until
 from tests.kit.unit_file import service
 
 PAGE = ROOT / "docs" / "how-to" / "install.md"
@@ -129,7 +129,7 @@ def running(command: list[str], log: Path, stop: int = signal.SIGTERM) -> Iterat
 def _stopped(process: "subprocess.Popen[bytes]", stop: int) -> int:
     """Signal the service itself, as a supervisor does; return the exit status."""
     own = psutil.Process(process.pid).children(recursive=True)
-    [serve] = [each for each in own if "serve" in each.cmdline()[:4]]
+    [serve] = [each for each in own if "serve" in command_of(each)[:4]]
     serve.send_signal(stop)
     return process.wait(120)
 

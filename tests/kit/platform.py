@@ -277,7 +277,7 @@ class PlatformProcess:
             self.orphans = [
                 child
                 for child in psutil.Process(self.process.pid).children()
-                if "ferryman.server.api_process" in _command(child)
+                if "ferryman.server.api_process" in command_of(child)
             ]
         self.process.kill()
         self.process.wait()
@@ -288,7 +288,7 @@ class PlatformProcess:
         """Return its worker processes."""
         assert self.process is not None
         children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "worker" in _command(child)]
+        return [child for child in children if "worker" in command_of(child)]
 
     def postmaster(self) -> psutil.Process:
         """Return the process of its embedded PostgreSQL."""
@@ -329,7 +329,7 @@ class PlatformBehind(PlatformProcess):
         self.port, self.url = port, f"http://127.0.0.1:{port}"
 
 
-def _command(process: psutil.Process) -> list[str]:
+def command_of(process: psutil.Process) -> list[str]:
     """Return its command line, which is empty if it has just ended."""
     try:
         return process.cmdline()

@@ -65,7 +65,7 @@ class Ground:
 
     def call(self, *calls: dict[str, Any], **more: Any) -> Any:
         """Make these calls and return what the driver says."""
-        out, err = self.start(*calls, **more).communicate(timeout=240)
+        out, err = self.start(*calls, **more).communicate(timeout=280)
         assert out, err
         said = json.loads(out)
         if said["refusal"]:

@@ -2,8 +2,9 @@
 
 Reads a JSON object on standard input: ``source``, ``calls`` (each with ``handler`` and ``event``),
 ``data_dir``, and what may differ: ``memory_bytes``, ``scratch_bytes``, ``granted``,
-``private``, ``folder``, ``cgroups`` (false: as where none can be made), ``secure`` (a file with key
-and certificate of a server with TLS, and ``names`` that lead to this machine, as in /etc/hosts).
+``private``, ``folder``, ``cgroups`` (false: as where none can be made), ``equal_seconds`` (for
+which a start and a call compete as equals), ``secure`` (a file with key and certificate of a server
+with TLS, and ``names`` that lead to this machine, as in /etc/hosts).
 Prints one: ``found`` (the sandbox in words),
 ``refusal``, ``outcomes``, and ``weights``: those of the functions' control groups, as parts of an
 equal's, each time when a function asked the platform.
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.errors import PlatformError
+from ferryman.functions import process
 from ferryman.functions.call import FunctionCall
 from ferryman.functions.hosting import Hostings
 from ferryman.functions.pool import FunctionPool
@@ -29,6 +31,9 @@ from ferryman.functions.sandbox.access import access
 from ferryman.functions.sandbox.cgroups import NONE, Cgroups
 from ferryman.functions.sandbox.sandbox import Sandbox
 from ferryman.vocab import FunctionMode
+
+CALL_SECONDS = 200
+"""Longer than any call takes, however busy the machine."""
 
 SECRET = "secret-of-the-operator"
 NEIGHBOUR = "def run(event, context):\n    import os, time\n    print(os.getpid(), flush=True)\n"
@@ -111,6 +116,8 @@ async def main() -> None:
         security = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         security.load_cert_chain(spec["secure"])
         know(spec["names"])
+    if "equal_seconds" in spec:
+        process.EQUAL_SECONDS = process.EQUAL_START_SECONDS = spec["equal_seconds"]
     hosting = await Hostings(FunctionMode.SANDBOXED, wanted).find()
     said: dict[str, Any] = {"found": hosting.found, "outcomes": [], "weights": []}
     said["refusal"] = str(hosting.refusal) if hosting.refusal else None
@@ -167,7 +174,7 @@ async def main() -> None:
                         event={**call.get("event", {}), "targets": targets},
                         context={},
                         environment={"FERRYMAN_TOKEN": "the-app's-own"},
-                        timeout=60,
+                        timeout=CALL_SECONDS,
                         owner="app",
                         access=reach,
                     )

@@ -275,7 +275,7 @@ class ServicesMachine(RuleBasedStateMachine):
             assert (row["worker_id"], row["next_attempt_at"]) == (None, None)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_the_services_follow_the_rules(database: str) -> None:
     with asyncio.Runner() as runner, tempfile.TemporaryDirectory() as folder:
         stack = AsyncExitStack()
