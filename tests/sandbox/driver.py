@@ -117,7 +117,8 @@ async def main() -> None:
         security.load_cert_chain(spec["secure"])
         know(spec["names"])
     if "equal_seconds" in spec:
-        process.EQUAL_SECONDS = process.EQUAL_START_SECONDS = spec["equal_seconds"]
+        seconds = spec["equal_seconds"]
+        vars(process).update(EQUAL_SECONDS=seconds, EQUAL_START_SECONDS=seconds)
     hosting = await Hostings(FunctionMode.SANDBOXED, wanted).find()
     said: dict[str, Any] = {"found": hosting.found, "outcomes": [], "weights": []}
     said["refusal"] = str(hosting.refusal) if hosting.refusal else None
