@@ -19,14 +19,20 @@ each => {
     window.stopsTab?.abort();
     if (each === document.activeElement) return true;
     window.stopsTab = new AbortController();
+    const does = of => [of.localName, of.id, of.name, of.value, of.textContent].join();
     const stay = key => {
-        if (key.key === "Tab" && document.activeElement === each) key.preventDefault();
+        const here = document.activeElement;
+        const again = !each.isConnected && here !== document.body && does(here) === does(each);
+        if (key.key === "Tab" && (here === each || again)) key.preventDefault();
     };
     document.addEventListener("keydown", stay, {capture: true, signal: window.stopsTab.signal});
     return false;
 }
 """
-"""Whether it has the focus; if not, Tab leads no further once it has."""
+"""Whether it has the focus; if not, Tab leads no further once it has.
+
+Nor does it from what an update of the page has put in its place meanwhile.
+"""
 
 
 class Hand(Protocol):

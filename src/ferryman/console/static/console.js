@@ -130,12 +130,16 @@ async function refresh() {
       if (!next || $("details.confirm[open], details.menu[open], dialog[open], .htmx-request, div.event, svg.choosing", part)) continue;
       const html = next.innerHTML;
       if ((shown.has(part) ? shown.get(part) : part.innerHTML) === html) continue;
+      /* A button that is exchanged between press and release is never pushed. */
+      if ($(":active", part)) {
+        again = true;
+        continue;
+      }
       const chosen = new Set($$("input[name=chosen]:checked", part).map((each) => each.value));
       const states = new Map($$("details", part).map((each) => [keyOf(each), each.open]));
       const was = part.id === "rows" ? placeOf(part) : null;
       const focus = focusIn(part);
       htmx.swap(part, html, { swapStyle: "innerHTML" });
-      if (focus) focusAgain(focus);
       shown.set(part, html);
       if (was) settle(part, was);
       for (const each of $$("details", part)) {
@@ -144,6 +148,9 @@ async function refresh() {
       }
       for (const each of $$("input[name=chosen]", part)) each.checked = chosen.has(each.value);
       count();
+      prepare(part);
+      /* Last: what is folded, hidden or disabled takes no focus. */
+      if (focus) focusAgain(focus);
     }
     const clock = $("[data-now]");
     const other = $("[data-now]", fresh);
@@ -171,17 +178,23 @@ async function refresh() {
 
 /* Whoever uses keys stays where they are: in the same row, at the same link, button or field. */
 const stops = (where) => $$("a[href], button, input, select, textarea, summary", where);
+const does = (each) => [each.localName, each.getAttribute("href") || each.name || each.textContent].join(" ");
 
 function focusIn(part) {
   const held = document.activeElement;
   if (!part.contains(held)) return null;
   const row = held.closest("[id]:not(a, button, input, select, textarea, summary)");
-  return { row: row.id, at: stops(row).indexOf(held) };
+  return { row: row.id, at: stops(row).indexOf(held), does: does(held) };
 }
 
-function focusAgain({ row, at }) {
+/* Another button may have come before it, and Enter must not push that one. */
+function focusAgain({ row, at, does: did }) {
   const found = document.getElementById(row);
-  if (found) stops(found)[at]?.focus({ preventScroll: true });
+  if (!found) return;
+  const all = stops(found);
+  const same = all.filter((each) => does(each) === did);
+  const next = same.length && !same.includes(all[at]) ? same[0] : all[at];
+  next?.focus({ preventScroll: true });
 }
 
 /* The rows are the newest of a timeline: some come at the end, and others go at the beginning.

@@ -1,0 +1,78 @@
+"""An open page that is updated takes nothing from whoever uses it: no click, no key, no focus."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.console.conftest import enter
+from tests.console.people import HANDS, Hands, Mouse
+from tests.kit.function_app import FunctionMigration
+from tests.kit.platform import PlatformProcess
+
+UPDATE = """async () => {
+  while (running) await new Promise(done => setTimeout(done, 20));
+  await refresh();
+}"""
+
+
+@pytest.fixture
+def ready(platform_process: PlatformProcess, app_folder: Path) -> FunctionMigration:
+    return FunctionMigration.begin(platform_process, app_folder, claim=False)
+
+
+@HANDS
+def test_an_update_waits_for_what_is_pressed(
+    kind: Hands, page: Page, platform_process: PlatformProcess, ready: FunctionMigration
+) -> None:
+    """A box that is exchanged between press and release would not be ticked."""
+    enter(page, platform_process)
+    app = ready.registration["cloudAppKey"]
+    page.goto(f"{platform_process.url}/console/migrations?app={app}")
+    box = page.locator(f"#t{ready.transfer_id}").get_by_role("checkbox")
+    if kind is Mouse:
+        box.hover()
+        page.mouse.down()
+    else:
+        box.focus()
+        page.keyboard.down("Space")
+    other = ready.another()
+    page.evaluate(UPDATE)
+    if kind is Mouse:
+        page.mouse.up()
+    else:
+        page.keyboard.up("Space")
+    expect(box).to_be_checked()
+    expect(page.locator(f"#t{other.transfer_id}")).to_be_visible()
+    expect(box).to_be_checked()
+
+
+def test_the_focus_stays_at_what_moved(
+    page: Page, platform_process: PlatformProcess, ready: FunctionMigration
+) -> None:
+    """Buttons come before it, and Enter would push one of those."""
+    enter(page, platform_process)
+    page.goto(f"{platform_process.url}/console/transfers/{ready.transfer_id}")
+    cancel = page.locator("summary", has_text="Cancel…")
+    cancel.focus()
+    assert page.locator("summary", has_text="Extend…").count() == 0
+    ready.claim()
+    expect(page.locator("summary", has_text="Extend…")).to_be_visible()
+    expect(cancel).to_be_focused()
+
+
+def test_the_focus_stays_in_what_was_unfolded(
+    page: Page, platform_process: PlatformProcess, ready: FunctionMigration
+) -> None:
+    ready.claim()
+    ready.upload("boards")
+    enter(page, platform_process)
+    page.goto(f"{platform_process.url}/console/transfers/{ready.transfer_id}/messages")
+    card = page.locator("#list li", has_text="boards")
+    expect(card.locator("summary").first).to_contain_text("delivered")
+    card.locator("summary").first.click()
+    button = card.get_by_role("button", name="Show the event")
+    button.focus()
+    ready.upload("pages")
+    expect(page.locator("#list li", has_text="pages")).to_be_visible()
+    expect(button).to_be_focused()
