@@ -195,7 +195,8 @@ def test_an_agent_that_is_paused_in_the_middle_of_a_file(
             assert not [each for each in migration.messages() if "errored" in each["eventType"]]
             assert "listener.failed" not in first.log
             assert finish(migration.another()) == {"notes": digest(BIG + b"agent-1")}
-            assert first.marks == ["waiting", "waiting", "written", "completed"]
+            expected = ["waiting", "waiting", "written", "completed"]
+            wait_until(lambda: first.marks == expected)
 
 
 THREE_FILES = (

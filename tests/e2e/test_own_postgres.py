@@ -3,11 +3,11 @@
 import json
 import os
 import pwd
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ import boto3
 import pytest
 
 from tests.kit import forked
+from tests.kit.platform import free_port
 from tools.ceph import Ceph, missing
 
 _FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -43,21 +44,21 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The oldest server that is installed, on a port of its own."""
     if not _FOUND:
         pytest.skip("no PostgreSQL under /usr/lib/postgresql (apt-get install postgresql)")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    folder = Path(f"/tmp/ferryman-postgres-{port}")
-    folder.mkdir(mode=0o700)
+    port = free_port()
+    folder = Path(mkdtemp(prefix="ferryman-postgres-", dir="/tmp"))
     if user := _as_postgres():
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
     data = folder / "data"
     text = ("-E", "UTF8", "--locale", "C")
     _pg("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "-N", *text)
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    _pg("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    # A minute is too short on a machine that is busy.
+    wait = ("-w", "-t", "240")
+    _pg("pg_ctl", "-D", str(data), *wait, "-l", str(folder / "log"), "-o", options, "start")
     try:
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     finally:
-        _pg("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+        _pg("pg_ctl", "-D", str(data), *wait, "-m", "immediate", "stop")
         subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 

@@ -128,8 +128,9 @@ class FunctionMigration(AppMigration):
     def events(self) -> list[Any]:
         """Return the events that the function wrote down, in the order they came."""
         book = self.folder / "events.jsonl"
-        lines = book.read_text().splitlines() if book.exists() else []
-        return [json.loads(line) for line in lines]
+        lines = book.read_text().splitlines(keepends=True) if book.exists() else []
+        # The last one may be half written.
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def printed(self, message_id: str) -> str:
         """Return what its function printed in the attempt that was through, where time runs.
