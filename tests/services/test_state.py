@@ -187,6 +187,16 @@ async def test_values_count_among_the_bytes_of_an_app(
         await key_value_service.put(limited, on[QUAY], write, secret=False)
 
 
+async def test_values_that_replace_one_another_count_once(
+    services: Services, on: dict[str, AppRow]
+) -> None:
+    """What was counted as it came is added up before more is refused."""
+    limited = replace(services.platform, held_bytes=HeldBytes(28))
+    for _ in range(10):
+        write = Write(key="c", value=b'"x"')
+        await key_value_service.put(limited, on[QUAY], write, secret=False)
+
+
 async def test_the_operator_sees_no_secret(services: Services, on: dict[str, AppRow]) -> None:
     await keep(services, on[HARBOUR], "token", "a", secret=True)
     name = services.app.cloud_app_key

@@ -6,7 +6,7 @@ sweep finds the file by its row.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import md5, sha256
@@ -52,11 +52,12 @@ async def receive(
     )
     async with platform.app_objects.turn(grant.app_id):
         upload = _Upload(platform, new_id(), new)
-        async with platform.database.transaction() as tx:
+        async with AsyncExitStack() as until_committed, platform.database.transaction() as tx:
             if not await object_store.begin(tx, where, upload.key, new, content_type(kind)):
                 raise refusals.key_value.INSTALLATION_GONE()
             # Its URL was counted for a moment only: many could be used together later.
-            await platform.held_bytes.check(tx, where.app_id, new.size)
+            admitted = platform.held_bytes.admit(tx, where.app_id, new.size, added=True)
+            await until_committed.enter_async_context(admitted)
         try:
             digest = await upload.run(body)
             replaced = await _keep(platform, where, upload.key, new, digest)

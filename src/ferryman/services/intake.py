@@ -6,6 +6,7 @@ repeating the call finds the file and writes the row. The id of the upload is it
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime
 from uuid import UUID
 
@@ -127,12 +128,13 @@ async def _begin(
     new = _without(files, answers)
     if not new:
         return answers
-    # Open nothing for a transfer that takes no files.
-    stored = await _admit(platform, app, transfer_id, new)
-    opened, in_store = await _open(platform, stored, new, answers)
-    async with platform.database.statement() as tx:
-        kept = await upload_store.insert(tx, stored.transfer_id, opened, app.claim or None)
-        now = tx.now
+    async with AsyncExitStack() as until_committed:
+        # Open nothing for a transfer that takes no files.
+        stored = await _admit(platform, app, transfer_id, new, until_committed)
+        opened, in_store = await _open(platform, stored, new, answers)
+        async with platform.database.statement() as tx:
+            kept = await upload_store.insert(tx, stored.transfer_id, opened, app.claim or None)
+            now = tx.now
     begun = [upload for upload in opened if upload.upload_id in kept]
     answers |= await _placed(platform, stored, {upload: new[upload.key] for upload in begun}, now)
     if lost := [upload for upload in opened if upload.upload_id not in kept]:
@@ -212,7 +214,13 @@ async def _open(
     return opened, in_store
 
 
-async def _admit(platform: Platform, app: AppRow, transfer_id: str, files: Files) -> StoredTransfer:
+async def _admit(
+    platform: Platform,
+    app: AppRow,
+    transfer_id: str,
+    files: Files,
+    until_committed: AsyncExitStack,
+) -> StoredTransfer:
     """Return the transfer if it takes files; lock it only to start it or move its deadline.
 
     So files that begin at the same time do not wait for each other's commit. A file that begins
@@ -222,7 +230,8 @@ async def _admit(platform: Platform, app: AppRow, transfer_id: str, files: Files
         stored = await transfer_service.load_own(tx, app, transfer_id)
         await platform.open_uploads.admit(tx, app, platform.settings, len(files))
         asked = sum(file.part.number * file.part.size for file in files.values() if file.part)
-        await platform.held_bytes.admit(tx, app, asked)
+        admitted = platform.held_bytes.admit(tx, app.app_id, asked)
+        await until_committed.enter_async_context(admitted)
         touches = any(file.part is not None for file in files.values())
         touches = touches and export_rules.needs_touch(stored.state, tx.now)
     if not touches and stored.state.status is not TransferStatus.READY:

@@ -173,8 +173,8 @@ async def delete(
 
 async def admit(platform: Platform, app: AppRow, size: int) -> None:
     """Count bytes that are about to be stored; refuse more than an app may hold."""
-    async with platform.database.reading() as tx:
-        await platform.held_bytes.admit(tx, app, size)
+    async with platform.database.reading() as tx, platform.held_bytes.admit(tx, app.app_id, size):
+        pass
 
 
 async def in_transaction(

@@ -135,8 +135,9 @@ async def _reserve(
     if grown == upload:
         return
     async with platform.database.statement() as tx:
-        await platform.held_bytes.admit(tx, app, grown.reserved - upload.reserved)
-        await upload_store.reserve(tx, grown)
+        more = grown.reserved - upload.reserved
+        async with platform.held_bytes.admit(tx, app.app_id, more):
+            await upload_store.reserve(tx, grown)
 
 
 async def restart(platform: Platform, upload: UploadRow) -> bool:

@@ -1,15 +1,18 @@
 """Bound what one app may hold of shared resources."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 from ferryman import refusals
 from ferryman.domain.limits import OBJECTS_AT_ONCE
+from ferryman.services.known_sums import KnownSums
 from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
@@ -23,9 +26,6 @@ _SECONDS = 1.0
 """How long a count is used: a quota need not be exact, and most files are begun in bursts."""
 
 _FEW = 1_000
-
-_TIMES = 20
-"""A sum is used for this many times as long as it took to compute."""
 
 
 class OpenUploads:
@@ -56,53 +56,45 @@ class HeldBytes:
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
-        self._held: dict[UUID, tuple[float, int]] = {}
+        self._sums = KnownSums[UUID]()
+        self._coming: Counter[UUID] = Counter()
 
-    async def admit(self, tx: Transaction, app: AppRow, more: int) -> None:
-        """Add ``more`` bytes; raise :class:`LimitExceeded` (``app_bytes_exceeded``)."""
+    @asynccontextmanager
+    async def admit(
+        self, tx: Transaction, app_id: UUID, more: int, *, added: bool = False
+    ) -> AsyncIterator[None]:
+        """Count ``more`` bytes, which the block commits; ``added``: ``tx`` has added them already.
+
+        Raises :class:`LimitExceeded` (``app_bytes_exceeded``). What does not fit by a sum of a
+        while ago is added up again.
+        """
         if self._limit is None or more <= 0:
+            yield
             return
-        clock = asyncio.get_running_loop().time
-        now = clock()
-        until, held = self._held.get(app.app_id, (0.0, 0))
-        if now >= until:
-            if len(self._held) > _FEW:
-                self._held.clear()
-            held = await upload_store.bytes_of_app(tx, app.app_id)
-            # Adding up a million values takes a part of a second.
-            until = clock() + max(_SECONDS, _TIMES * (clock() - now))
+        add_up = partial(self._add_up, tx, app_id, more if added else 0)
+        held = await self._sums.get(app_id, add_up, most=self._limit - more)
         if held + more > self._limit:
             raise refusals.upload.APP_BYTES(limit=self._limit, held=held, more=more)
-        self._held[app.app_id] = until, held + more
-
-    async def check(self, tx: Transaction, app_id: UUID, added: int) -> None:
-        """Refuse bytes that ``tx`` has added already, as those of a URL signed some time ago.
-
-        Raises :class:`LimitExceeded` (``app_bytes_exceeded``). Near the limit it adds up exactly.
-        """
-        if self._limit is None:
-            return
-        clock = asyncio.get_running_loop().time
-        now = clock()
-        until, held = self._held.get(app_id, (0.0, 0))
-        if now < until and held + added <= self._limit:
-            return
-        held = await upload_store.bytes_of_app(tx, app_id)
-        if held > self._limit:
-            raise refusals.upload.APP_BYTES(limit=self._limit, held=held - added, more=added)
-        self._held[app_id] = clock() + max(_SECONDS, _TIMES * (clock() - now)), held
+        self._sums.add(app_id, more)
+        self._coming[app_id] += more
+        try:
+            yield
+        finally:
+            self._coming[app_id] -= more
+            if not self._coming[app_id]:
+                del self._coming[app_id]
 
     async def held(self, tx: Transaction, app_id: UUID) -> tuple[int, int] | None:
         """Return what an app holds, a while ago, and the most that it may; None without a limit."""
         if self._limit is None:
             return None
-        clock = asyncio.get_running_loop().time
-        now = clock()
-        until, held = self._held.get(app_id, (0.0, 0))
-        if now >= until:
-            held = await upload_store.bytes_of_app(tx, app_id)
-            self._held[app_id] = clock() + max(_SECONDS, _TIMES * (clock() - now)), held
+        held = await self._sums.get(app_id, partial(self._add_up, tx, app_id))
         return held, self._limit
+
+    async def _add_up(self, tx: Transaction, app_id: UUID, besides: int = 0) -> int:
+        """Return all bytes that are committed or about to be, except ``besides``."""
+        committed = await upload_store.bytes_of_app(tx, app_id)
+        return committed + self._coming[app_id] - besides
 
 
 class AppObjects:
@@ -125,22 +117,19 @@ class SqlBytes:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._held: dict[str, tuple[float, int]] = {}
+        self._sums = KnownSums[str]()
 
     async def admit(
         self, database: str, usage: Callable[[str], Awaitable[tuple[int, int]]]
     ) -> None:
         """Refuse to let a database grow that is too large (``sql_storage_exceeded``)."""
-        clock = asyncio.get_running_loop().time
-        now = clock()
-        until, held = self._held.get(database, (0.0, 0))
-        if now >= until:
-            if len(self._held) > _FEW:
-                self._held.clear()
+
+        async def add_up() -> int:
             _, held = await usage(database)
-            # One that is full is looked at again at once, as tables may be dropped.
-            fresh = 0.0 if held > self._limit else max(_SECONDS, _TIMES * (clock() - now))
-            self._held[database] = clock() + fresh, held
+            return held
+
+        # One that is full is looked at again, as tables may be dropped.
+        held = await self._sums.get(database, add_up, most=self._limit)
         if held > self._limit:
             raise refusals.sql.STORAGE_EXCEEDED(limit=self._limit, held=held)
 

@@ -101,8 +101,7 @@ async def load(
         app = await app_service.find(tx, name, by.reach)
     writes = {secret: _writes(app, request, secret=secret) for secret in (False, True)}
     every = [write for group in writes.values() for write in group]
-    async with platform.database.reading() as tx:
-        await platform.held_bytes.admit(tx, app, sum(write.size for write in every))
+    await key_value_service.admit(platform, app, sum(write.size for write in every))
     async with platform.database.transaction() as tx:
         if not await key_value_store.open_site(tx, AppSite(app.app_id, site), planned=False):
             raise refusals.app.NOT_FOUND(id=name)
