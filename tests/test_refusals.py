@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ferryman import errors, refusals
-from ferryman.api.problems import row_status
+from ferryman.api.problem_documents import row_status
 from ferryman.errors import ConfigError, PlatformError
 from ferryman.refusals import CLIENT_ROWS, PLATFORM_ROWS, Refusal
 from tests.docs.pages import ROOT

@@ -17,7 +17,7 @@ import yaml
 
 from ferryman.api.application import create_app
 from ferryman.api.auth import Credentials
-from ferryman.api.problems import row_status
+from ferryman.api.problem_documents import row_status
 from ferryman.cli.mcp.reading import READING
 from ferryman.cli.mcp.writing import WRITING
 from ferryman.config import Settings

@@ -16,7 +16,7 @@ PlatformError
 
 ``x`` marks a class that is only caught, ``+`` one that is raised. Do not build an error by hand:
 ``ferryman.refusals`` has a row for each code, with its class and its sentences. Rules know no HTTP;
-``api/problems.py`` maps a class to its status.
+``api/problem_documents.py`` maps a class to its status.
 """
 
 from typing import Self

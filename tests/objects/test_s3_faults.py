@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ferryman.api import problems
+from ferryman.api.problem_documents import status_of
 from ferryman.errors import ConfigError, OutsideError, PlatformError
 from ferryman.ids import new_id
 from ferryman.objects.s3.address import parse_address
@@ -150,7 +150,7 @@ def test_every_call_says_what_s3_answered(status: int, code: str, ours: str) -> 
 )
 def test_the_sdk_repeats_only_what_may_pass(status: int, code: str, passes: bool) -> None:
     error = refusal_of(code, status, "CompleteMultipartUpload")
-    assert (problems.status_of(error) in RETRYABLE) is passes
+    assert (status_of(error) in RETRYABLE) is passes
     assert ("again gives the same answer" in error.fix) is not passes
 
 

@@ -8,7 +8,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
-from ferryman.api.problems import http_refusal, status_of
+from ferryman.api.problem_documents import status_of
+from ferryman.api.problems import http_refusal
 from ferryman.errors import PlatformError, RateLimited
 
 _Asked = Request[Any, Any, Any]

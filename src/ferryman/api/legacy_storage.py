@@ -18,7 +18,8 @@ from ferryman.api.key_value_form import (
     value_of,
 )
 from ferryman.api.parameters import Caller, OwnPlatform
-from ferryman.api.problems import http_refusal, status_of
+from ferryman.api.problem_documents import status_of
+from ferryman.api.problems import http_refusal
 from ferryman.api.router import Router
 from ferryman.domain.key_value import Write
 from ferryman.errors import NotAuthenticated, PlatformError, RateLimited

@@ -19,7 +19,7 @@ from litestar.types.asgi_types import HTTPScope
 from ferryman import refusals
 from ferryman.api.at_once import READ_BYTES, AtOnce, bodies
 from ferryman.api.http import begun, byte_range, disconnected
-from ferryman.api.problems import problem_of, status_of
+from ferryman.api.problem_documents import problem_of, status_of
 from ferryman.errors import PlatformError, RateLimited
 from ferryman.objects.local import LocalStore
 from ferryman.objects.signed_url import Grant, UrlOperation, disposition

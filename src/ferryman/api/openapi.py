@@ -24,7 +24,7 @@ from ferryman.api.openapi_tables import (
     SURFACES,
     object_paths,
 )
-from ferryman.api.problems import problem_of, row_status
+from ferryman.api.problem_documents import problem_of, row_status
 from ferryman.wire.event import StreamPage
 from ferryman.wire.manifest import TransferManifest
 from ferryman.wire.problem import Problem

@@ -1,4 +1,4 @@
-"""Turn refusals into RFC 9457 problem details, by one table from error to HTTP status."""
+"""Answer refusals with their problem documents, also those of the framework."""
 
 from typing import Any
 
@@ -11,66 +11,10 @@ from litestar.types import Send
 
 from ferryman import refusals
 from ferryman.api.parameters import query_names, query_values
-from ferryman.errors import (
-    ConfigError,
-    Conflict,
-    Expired,
-    Invalid,
-    LimitExceeded,
-    NotAllowed,
-    NotAuthenticated,
-    NotFound,
-    OutsideError,
-    PlatformError,
-    RateLimited,
-)
-from ferryman.wire.problem import Problem
+from ferryman.api.problem_documents import problem_of, status_of
+from ferryman.errors import Invalid, PlatformError, RateLimited
 
 log = structlog.get_logger("ferryman.api")
-
-STATUS: dict[type[PlatformError], int] = {
-    Invalid: 400,
-    LimitExceeded: 400,
-    ConfigError: 400,
-    NotAuthenticated: 401,
-    NotAllowed: 403,
-    NotFound: 404,
-    Conflict: 409,
-    Expired: 410,
-    RateLimited: 429,
-    OutsideError: 503,
-}
-"""HTTP status by error class; the first class that matches wins."""
-
-_STATUS_OF_CODE = {row.code: row.status for row in refusals.PLATFORM_ROWS if row.status}
-
-
-def status_of(error: PlatformError) -> int:
-    """Return the HTTP status of an error."""
-    return _STATUS_OF_CODE.get(error.code) or _status_of_class(type(error))
-
-
-def row_status(row: refusals.Refusal[PlatformError]) -> int | None:
-    """Return the HTTP status of a row; None for a refusal before anybody can be answered."""
-    return None if row.kind is ConfigError else row.status or _status_of_class(row.kind)
-
-
-def _status_of_class(kind: type[PlatformError]) -> int:
-    return next(status for error_class, status in STATUS.items() if issubclass(kind, error_class))
-
-
-def problem_of(error: PlatformError, status: int) -> Problem:
-    """Return the problem document of an error: expected, found and fix."""
-    return Problem(
-        type=f"urn:ferryman:error:{error.code}",
-        title=error.code.replace("_", " ").capitalize(),
-        status=status,
-        detail=f"Expected {error.expected}; found {error.found}. {error.fix}",
-        code=error.code,
-        expected=error.expected,
-        found=error.found,
-        fix=error.fix,
-    )
 
 
 def answer(

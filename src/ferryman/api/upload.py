@@ -7,7 +7,7 @@ from litestar.params import JSONBody
 
 from ferryman import refusals
 from ferryman.api.parameters import LONG_LIST_BYTES, Caller, Detail, Id, OwnPlatform, Reason
-from ferryman.api.problems import problem_of, status_of
+from ferryman.api.problem_documents import problem_of, status_of
 from ferryman.errors import PlatformError
 from ferryman.services import completion, intake, open_upload
 from ferryman.services import upload as upload_service

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from ferryman import refusals
-from ferryman.api.problems import problem_of, row_status
+from ferryman.api.problem_documents import problem_of, row_status
 from ferryman.errors import PlatformError
 from ferryman.refusals.row import rows_of
 
