@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +28,7 @@ import asyncpg
 
 from bench._bootstrap import interval
 from bench._healthy import APPS, PATIENCE, RATE, App, Load, register
-from bench._platform import Platform, serving
-from bench.old_age import postgres
+from bench._platform import Platform, address_of, serving
 from bench.report import Figure
 
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "600"))
@@ -98,9 +98,11 @@ def run() -> list[Figure]:
 
 def compare(seconds: float, rounds: int) -> Result:
     """Run all rounds, in which the hostile app acts for so many seconds in all."""
-    with postgres() as (folder, url):
-        data = folder / "data"
-        with serving(data, "--database-url", url, **_SETTINGS) as platform:
+    with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # functions have a user of their own
+        with serving(folder / "data", **_SETTINGS) as platform:
+            url = address_of(platform)
             return asyncio.run(_rounds(folder, url, platform, seconds / rounds, rounds))
 
 

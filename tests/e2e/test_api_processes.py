@@ -1,5 +1,6 @@
 """Several API processes serve one address; one that is killed is replaced without a lost call."""
 
+import os
 import re
 import signal
 import socket
@@ -16,6 +17,7 @@ from urllib3.exceptions import HTTPError
 from tests.kit import forked
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
+from tests.kit.time_slice import SHORT, needs_turns, turn_of
 
 pytestmark = pytest.mark.e2e
 
@@ -54,6 +56,26 @@ def serving(platform: PlatformProcess) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+@needs_turns
+def test_all_but_what_workers_start_take_short_turns_on_the_processor(
+    platform: PlatformProcess,
+) -> None:
+    """So an event that passes several of them waits for no turn of a function."""
+    assert platform.process is not None
+    serve = psutil.Process(platform.process.pid)
+    file = platform.data_dir / "postgres" / "postmaster.pid"
+    pids = [serve.pid, int(file.read_text().split()[0])]
+    pids += [each.pid for each in wait_until(lambda: both(platform))]
+    assert [turn_of(pid) for pid in pids] == [SHORT] * len(pids)
+    assert not any(os.sched_getscheduler(pid) & os.SCHED_RESET_ON_FORK for pid in pids)
+
+    def alone() -> list[int]:
+        workers = [each.pid for each in serve.children() if "worker" in each.cmdline()]
+        return [pid for pid in workers if os.sched_getscheduler(pid) & os.SCHED_RESET_ON_FORK]
+
+    assert [turn_of(pid) for pid in wait_until(alone)] == [SHORT]
 
 
 def test_both_take_connections(platform: PlatformProcess) -> None:

@@ -75,9 +75,10 @@ def _run_platform(words: list[str]) -> None:
     Importing all takes a third of a second, and these two need no client either.
     """
     from ferryman.cli.forks import forks_of
-    from ferryman.server import quick_start, waiting
+    from ferryman.server import quick_start, time_slice, waiting
 
     quick_start.prepare()
+    time_slice.shorten(for_children=True)  # also the database, if it is ours
     if words[1:2] == [waiting.WORD]:
         told = waiting.words_when_told()
         if told is None:

@@ -9,7 +9,7 @@ import structlog
 from ferryman import refusals
 from ferryman.delivery import worker as delivery_worker
 from ferryman.ids import ephemeral_id
-from ferryman.server import collector
+from ferryman.server import collector, time_slice
 from ferryman.server.build import build
 from ferryman.server.debugging import check_debugging
 from ferryman.server.parent_watchdog import exit_with_parent
@@ -43,6 +43,7 @@ async def run_worker(settings: "Settings") -> None:
         if built is None:
             return
         collector.freeze()
+        time_slice.shorten(for_children=False)  # functions take usual ones
         worker_id = ephemeral_id()
         if settings.probe_port is not None:
             # Imported only if needed: aiohttp's server is no part of a worker.

@@ -15,10 +15,12 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 CALLS = {
     "x86_64": {"keyctl": 250, "bpf": 321, "perf_event_open": 298, "userfaultfd": 323,
                "io_uring_setup": 425, "setns": 308, "process_vm_readv": 310, "pidfd_getfd": 438,
-               "memfd_create": 319, "clone3": 435, "kexec_load": 246, "open_by_handle_at": 304},
+               "memfd_create": 319, "clone3": 435, "kexec_load": 246, "open_by_handle_at": 304,
+               "sched_setattr": 314},
     "aarch64": {"keyctl": 219, "bpf": 280, "perf_event_open": 241, "userfaultfd": 282,
                 "io_uring_setup": 425, "setns": 268, "process_vm_readv": 270, "pidfd_getfd": 438,
-                "memfd_create": 279, "clone3": 435, "kexec_load": 104, "open_by_handle_at": 265},
+                "memfd_create": 279, "clone3": 435, "kexec_load": 104, "open_by_handle_at": 265,
+                "sched_setattr": 274},
 }[os.uname().machine]  # fmt: skip
 REFUSED = {errno.EPERM, errno.ENOSYS}
 
@@ -309,6 +311,7 @@ PROBES = {
     "page faults": lambda t: system_call("userfaultfd", 0),
     "queues of the kernel": lambda t: system_call("io_uring_setup", 1, 0),
     "another kernel": lambda t: system_call("kexec_load", 0, 0, 0, 0),
+    "shorter turns on the processor": lambda t: system_call("sched_setattr", 0, 0, 0),
     "file by handle": lambda t: system_call("open_by_handle_at", -1, 0, 0),
     "memory that is no process's": lambda t: system_call("memfd_create", b"x", 0),
     "shared memory that is no file": lambda t: library_call("shmget", 0, 4096, 0o1600),

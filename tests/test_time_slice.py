@@ -1,0 +1,43 @@
+"""What a process starts takes short turns on the processor only if that is said."""
+
+import json
+import os
+import subprocess
+import sys
+
+from tests.kit.time_slice import SHORT, needs_turns
+
+STARTER = """
+import json, os, subprocess, threading
+from ferryman.server import time_slice
+from tests.kit.time_slice import turn_of
+
+os.nice(1)
+found = {}
+for for_children in (True, False):
+    assert time_slice.shorten(for_children=for_children)
+    child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    told = []
+    thread = threading.Thread(target=lambda: told.append(turn_of(threading.get_native_id())))
+    thread.start()
+    thread.join()
+    found[for_children] = [turn_of(0), turn_of(child.pid), *told]
+    child.communicate()
+nice = os.getpriority(os.PRIO_PROCESS, 0)
+os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+told = time_slice.shorten(for_children=True)
+policy = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
+print(json.dumps([*found.values(), nice, told, policy]))
+"""
+
+
+@needs_turns
+def test_what_a_process_starts_takes_short_turns_only_if_that_is_said() -> None:
+    """Priority and policy stay as they were given."""
+    done = subprocess.run([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, check=True)
+    with_children, alone, nice, told, policy = json.loads(done.stdout)
+    assert with_children == [SHORT, SHORT, SHORT]
+    assert alone[0] == SHORT
+    assert min(alone[1:]) > SHORT
+    assert nice == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 1)
+    assert (told, policy) == (False, os.SCHED_BATCH)
