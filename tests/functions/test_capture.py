@@ -1,5 +1,7 @@
 """What is kept of a function's output."""
 
+import asyncio
+import os
 import re
 
 import pytest
@@ -7,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferryman.domain.outcome import bounded
-from ferryman.functions.capture import Excerpt, Live
+from ferryman.functions import capture
+from ferryman.functions.capture import Excerpt, Live, OutputPipe
 
 LIMIT = 120
 
@@ -62,3 +65,38 @@ def test_whole_lines_are_told_as_they_come(pieces: list[bytes], told: list[str])
         live.add(piece)
     live.end()
     assert found == told
+
+
+def test_what_prints_without_end_is_not_read_without_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So calls of others are not behind it; nothing of it is lost."""
+    monkeypatch.setattr(capture, "_PAUSE_SECONDS", 3600.0)
+    size = 1 << 16
+
+    async def fill(pipe: OutputPipe) -> None:
+        """Write as much as one pipe holds, as it is read."""
+        written = 0
+        while written < size:
+            try:
+                written += os.write(pipe.write_end, bytes(size - written))
+            except BlockingIOError:
+                await asyncio.sleep(0)
+
+    async def print_without_end() -> str:
+        pipe = OutputPipe(LIMIT)
+        os.set_blocking(pipe.write_end, False)
+        pipe.begin()
+        pipe.attend()
+        for _ in range(2):
+            await fill(pipe)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        with pytest.raises(BlockingIOError):
+            os.write(pipe.write_end, b"x")
+        text = pipe.take()
+        pipe.close_write_end()
+        pipe.close()
+        return text
+
+    assert f"[... {2 * size} bytes in all ...]" in asyncio.run(print_without_end())

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from ferryman.domain.outcome import cut, storable
 
 _CHUNK = 1 << 16
+_PAUSE_SECONDS = 0.005
+"""The pause after a whole chunk, so that what prints without end leaves the loop to others."""
+
 LIVE_BYTES = 1 << 16
 """Most output of a call that is logged live, so that it cannot fill a log."""
 
@@ -89,8 +92,9 @@ class OutputPipe:
 
     It is drained as it fills between ``attend`` and ``take``, otherwise only when somebody asks:
     most calls print less than it holds and are over soon, and to wake up for each line costs more
-    than they do. It belongs to the running event loop. Hand ``write_end`` to the process, then
-    close it here; ``close`` closes the rest.
+    than they do. A process that prints without end is slowed down to 13 MB a second. The pipe
+    belongs to the running event loop. Hand ``write_end`` to the process, then close it here;
+    ``close`` closes the rest.
     """
 
     def __init__(self, limit: int) -> None:
@@ -101,12 +105,13 @@ class OutputPipe:
         os.set_blocking(self._read_end, False)
         self._loop = asyncio.get_running_loop()
         self._attended = False
+        self._pause: asyncio.TimerHandle | None = None
 
     def attend(self) -> None:
         """Drain it from now on as it fills, until :meth:`take`."""
         if not self._attended:
             self._attended = True
-            self._loop.add_reader(self._read_end, self._read)
+            self._listen()
 
     def drain(self) -> None:
         """Take in what the pipe holds; call it from time to time, so that it does not fill up."""
@@ -150,6 +155,18 @@ class OutputPipe:
         if self._attended:
             self._attended = False
             self._loop.remove_reader(self._read_end)
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+    def _listen(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._read_end, self._fills)
+
+    def _fills(self) -> None:
+        if self._read() == _CHUNK:
+            self._loop.remove_reader(self._read_end)
+            self._pause = self._loop.call_later(_PAUSE_SECONDS, self._listen)
 
     def _read(self) -> int:
         """Take in a piece, and return its size; 0 if there is none."""
