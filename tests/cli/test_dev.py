@@ -169,19 +169,20 @@ def test_a_migration_of_ones_own_files(dev: Dev, export: Path) -> None:
 def test_output_is_shown_while_the_function_runs(dev: Dev, tmp_path: Path) -> None:
     """As it is printed, each line once; the rest of the attempt comes after it."""
     before = len(dev.said())
-    (tmp_path / "slow.ndjson").write_text("{}\n")
+    # So many lines as no other test sends, whose output may still come.
+    (tmp_path / "slow.ndjson").write_text("{}\n" * 7)
     migrating = dev.ferryman.begin("migrate", "--files", str(tmp_path / "slow.ndjson"))
     dev.says("| first", after=before)
     assert "| last" not in dev.said()[before:]
     (dev.folder / "go").touch()
     try:
         migrating.communicate(timeout=120)
-        for text in ("status IN_PROGRESS -> SUCCESS", "| read 1 lines", "attempt 1: delivered"):
+        for text in ("status IN_PROGRESS -> SUCCESS", "| read 7 lines", "attempt 1: delivered"):
             dev.says(text, after=before)
     finally:
         (dev.folder / "go").unlink()
     said = [line.partition("| ")[2] for line in dev.said()[before:].splitlines()]
-    assert [said.count(text) for text in ("first", "last", "read 1 lines")] == [1, 1, 1]
+    assert [said.count(text) for text in ("first", "last", "read 7 lines")] == [1, 1, 1]
 
 
 @pytest.mark.e2e

@@ -323,9 +323,11 @@ async def test_a_platform_that_comes_later_and_goes(dev: Dev, tmp_path: Path) ->
 
 
 async def test_a_killed_server_leaves_the_platform_as_it_is(dev: Dev) -> None:
+    before = psutil.Process().children()
     async with assistant(dev.ferryman.env, dev.folder) as asking:
         await asking.ok("overview")
-        [server] = [each for each in psutil.Process().children() if "mcp" in each.cmdline()]
+        new = [each for each in psutil.Process().children() if each not in before]
+        [server] = [each for each in new if "mcp" in each.cmdline()]
         server.kill()
         with pytest.raises(MCPError):
             await asking.ok("overview")

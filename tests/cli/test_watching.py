@@ -1,5 +1,6 @@
 """``ferryman overview``, ``search``, ``job``, and messages that are counted."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,13 @@ from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess
 
 BROKEN = "def run(event, context):\n    raise RuntimeError('no giraffes')\n"
+
+
+@pytest.fixture(scope="module")
+def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
+    """A platform of this file's own: an overview has the ten greatest groups, and no more."""
+    with PlatformProcess(tmp_path_factory.mktemp("watching") / "data") as platform:
+        yield platform
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ def test_links_and_sessions_have_commands(
     assert nobody.get(page).status == 410
     ferryman.refused("link_seconds_invalid", *LINK, failing.migration_id, "--expires", "91d")
     nobody.sign_in(platform_process.operator_token)
-    session = ferryman.json("session", "list")["items"][-1]
+    session = ferryman.json("session", "list", "--all")["items"][-1]
     assert "operator-token" in ferryman.ok("session", "end", session["sessionId"])
     ferryman.refused("session_not_found", "session", "end", session["sessionId"])
     assert wait_until(lambda: nobody.get().status == 303)

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.console.conftest import enter
 from tests.console.people import HANDS, Hands, Mouse
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformProcess
+from tests.kit.platform import PlatformProcess, wait_until
 
 UPDATE = """async () => {
   while (running) await new Promise(done => setTimeout(done, 20));
@@ -76,3 +76,30 @@ def test_the_focus_stays_in_what_was_unfolded(
     ready.upload("pages")
     expect(page.locator("#list li", has_text="pages")).to_be_visible()
     expect(button).to_be_focused()
+
+
+def test_rows_of_an_earlier_filter_do_not_come_back(
+    page: Page, platform_process: PlatformProcess, ready: FunctionMigration
+) -> None:
+    """The list was asked for before the filter was changed, and is answered after that."""
+    enter(page, platform_process)
+    app = ready.registration["cloudAppKey"]
+    page.goto(f"{platform_process.url}/console/migrations?app={app}")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "x-requested-with" in route.request.headers and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/console/migrations?*", hold)
+    page.evaluate("soon()")
+    wait_until(lambda: page.evaluate("running") and held)
+    earlier = held[0].fetch()
+    page.get_by_label("Text").fill("nothing-is-called-so")
+    expect(page.locator("#list")).to_contain_text("No transfer matches")
+    held[0].fulfill(response=earlier)
+    wait_until(lambda: page.evaluate("!running"))
+    assert "No transfer matches" in page.locator("#list").inner_text()
+    page.unroute_all()

@@ -117,12 +117,18 @@ async function refresh() {
   running = true;
   const began = Date.now();
   try {
-    const answer = await fetch(location.href, { headers: { "X-Requested-With": "console" } });
+    const asked = location.href;
+    const answer = await fetch(asked, { headers: { "X-Requested-With": "console" } });
     /* The session has ended: what is shown would stay as it is, and look alive. */
     if (answer.redirected) return location.assign(answer.url);
     if (!answer.ok) return;
     const text = await answer.text();
     if (paused) return; /* it was asked for before */
+    /* A filter was changed meanwhile: rows of the one before would take the place of its own. */
+    if (location.href !== asked) {
+      again = true;
+      return;
+    }
     const fresh = new DOMParser().parseFromString(text, "text/html");
     for (const part of $$("[data-part]")) {
       const next = fresh.getElementById(part.id);
