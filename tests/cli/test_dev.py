@@ -86,7 +86,7 @@ class Dev:
         return found
 
     def said(self) -> str:
-        return self.log.read_text()
+        return self.log.read_text(errors="replace")
 
     def says(self, text: str, seconds: float = 180, after: int = 0) -> None:
         def look() -> bool:

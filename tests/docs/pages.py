@@ -212,7 +212,7 @@ class Reader:
         limit = time.monotonic() + _PATIENCE_SECONDS
         while True:
             ended = process.poll() is not None or time.monotonic() > limit
-            said = output.read_text(encoding="utf-8")
+            said = output.read_text(encoding="utf-8", errors="replace")
             # What it does while it starts is a line that changes in place on a terminal.
             if same(f"...\n{text}", said):
                 return

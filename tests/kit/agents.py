@@ -25,7 +25,7 @@ class LoggedProcess:
 
     @property
     def log(self) -> str:
-        return self._log.read_text()
+        return self._log.read_text(errors="replace")
 
     def until(self, probe: Callable[[], object]) -> None:
         """Wait until ``probe`` is true; fail if it never can be, as the process has ended."""
