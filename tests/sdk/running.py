@@ -123,7 +123,7 @@ class Platform:
 
     def timeline(self, running: Running) -> list[Any]:
         """All that happened to the transfer, in order."""
-        path = f"/transfers/{running.transfer_id}/timeline"
+        path = f"/transfers/{running.transfer_id}/timeline?pageSize=1000"
         return list(self.admin("GET", path)["items"])
 
     def claim(self, running: Running, agent_id: str = "agent") -> int:
@@ -142,7 +142,7 @@ class Platform:
 
     def events(self, running: Running, event: str) -> list[Any]:
         """The messages of one event."""
-        page = self.admin("GET", f"/transfers/{running.transfer_id}/messages")
+        page = self.admin("GET", f"/transfers/{running.transfer_id}/messages?pageSize=1000")
         return [each for each in page["items"] if each["eventType"].endswith(event)]
 
     def kill(self) -> None:
