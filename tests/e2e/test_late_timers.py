@@ -15,16 +15,20 @@ pytestmark = pytest.mark.e2e
 def test_a_passed_deadline_counts_although_its_timer_did_not_run(
     platform_process: PlatformProcess, app_folder: Path
 ) -> None:
-    migration = FunctionMigration.begin(platform_process, app_folder, windowSeconds=15)
+    migration = FunctionMigration.begin(platform_process, app_folder, windowSeconds=60)
     part = {"number": 1, "size": 1, "sha256": sha256(b"x").hexdigest()}
     stored = {**part, "etag": part["sha256"]}
+    own = f"/server/v1/transfers/{migration.transfer_id}"
+    begun = migration.server.ok("POST", f"{own}/app-data", {})["uploadId"]
+    message_id = migration.send("in time")
+    migration.advance(0)
+    deadline = migration.view()["deadline"]
     [worker] = wait_until(platform_process.workers)
     worker.suspend()
+    pool = ThreadPoolExecutor(1)
     try:
-        own = f"/server/v1/transfers/{migration.transfer_id}"
-        begun = migration.server.ok("POST", f"{own}/app-data", {})["uploadId"]
-        message_id = migration.send("in time")
-        deadline = migration.view()["deadline"]
+        # It moves the clock, and waits for the worker until that runs again.
+        moving = pool.submit(migration.advance, 60)
         wait_until(lambda: migration.admin.ok("GET", "/admin/v1/clock")["now"] > deadline)
         calls = [
             (migration.server, f"{own}/app-data", {}),
@@ -44,6 +48,8 @@ def test_a_passed_deadline_counts_although_its_timer_did_not_run(
         assert (view["status"], view["acknowledged"], view["files"]) == ("IN_PROGRESS", 0, 1)
     finally:
         worker.resume()
+        pool.shutdown()
+    moving.result()
     wait_until(lambda: migration.status == "TIMED_OUT")
     assert worker.is_running(), "it was started again, not resumed"
 

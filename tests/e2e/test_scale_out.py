@@ -161,7 +161,8 @@ def test_a_replica_that_ends_answers_what_it_began_and_refuses_the_rest(
     primary: PostgresServer, tmp_path: Path
 ) -> None:
     token = "the-same-for-all-replicas-of-it"
-    env = {**ENV, "FERRYMAN_OPERATOR_TOKEN": token}
+    # One process: of two, the one without a call ends first, and resets who just comes to it.
+    env = {**ENV, "FERRYMAN_OPERATOR_TOKEN": token, "FERRYMAN_API_PROCESSES": "1"}
     with run_cluster(tmp_path, primary.url, env, apis=1, workers=0) as cluster:
         file = cluster.data_dir / "operator-token"
         assert (file.read_text(), file.stat().st_mode & 0o777) == (f"{token}\n", 0o600)
@@ -186,7 +187,6 @@ def test_a_replica_that_ends_answers_what_it_began_and_refuses_the_rest(
             wait_until(lambda: caller.call("GET", "/readyz").status == 503)
             assert caller.call("GET", "/healthz").status == 200
             own = f"/admin/v1/transfers/{migration.transfer_id}"
-            # Each of its processes is told by itself: another may still answer this one.
             refused = wait_until(
                 lambda: reply if (reply := caller.call("GET", own)).status == 503 else None
             )
