@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from ferryman.vocab import EventType
 from tests.console.people import Console
 from tests.console.real_provider import PEOPLE, SECRET, RealProvider, install
 from tests.console.test_looks import faults
@@ -118,6 +119,29 @@ def test_the_overview_can_be_of_one_customer(site: Site) -> None:
     assert '<option value="acme">acme</option>' in console.text()
     assert '<option value="acme" selected>acme</option>' in console.text("overview?customer=acme")
     assert console.get("overview?customer=nobody").status == 404
+
+
+def test_a_trial_is_for_a_customer(site: Site) -> None:
+    """Chosen where there are several; the next event goes to the open trial for that one."""
+    made = AppMigration.register_app(site.platform)
+    app = f"{made.registration['cloudAppKey']}@development"
+    console = Console(site.platform)
+    console.sign_in(site.platform.operator_token)
+    page = console.text("try")
+    for form in ("event", "drop"):
+        assert f'<select id="{form}-customer" name="customer">' in page
+    event = {"app": app, "event": EventType.UPLOADED.value, "label": "boards", "body": "three"}
+    places = [
+        console.send("try/event", customer=customer, **event).headers["location"]
+        for customer in ("bolt", "acme", "bolt")
+    ]
+    sent = [dict(parse_qsl(urlsplit(place).query)) for place in places]
+    assert [each["customer"] for each in sent] == ["bolt", "acme", "bolt"]
+    assert sent[0]["sent"] == sent[2]["sent"] != sent[1]["sent"]
+    found = site.admin.ok("GET", f"/admin/v1/transfers?cloudAppKey={app}&customer=bolt")["items"]
+    assert [each["transferId"] for each in found] == [sent[0]["sent"]]
+    begun = console.send("try/step", step="begin", app=app, customer="acme")
+    assert begun.json["transferId"]
 
 
 def test_a_plan_names_its_customer(site: Site) -> None:

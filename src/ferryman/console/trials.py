@@ -25,14 +25,15 @@ from ferryman.wire.upload import (
 NAME = "Trial from the console"
 
 
-async def open_trial(calls: AdminCalls, app: str) -> str | None:
-    """Return the newest trial of an app (``KEY@ENVIRONMENT``) that still runs."""
+async def open_trial(calls: AdminCalls, app: str, customer: str | None) -> str | None:
+    """Return the newest trial of an app (``KEY@ENVIRONMENT``) that still runs for a customer."""
     key, _, environment = app.partition("@")
     found = await calls.get(
         "/transfers",
         TransferPage,
         cloudAppKey=key,
         environment=environment,
+        customer=customer,
         status=TransferStatus.IN_PROGRESS,
         text=NAME,
         pageSize=1,
@@ -40,10 +41,17 @@ async def open_trial(calls: AdminCalls, app: str) -> str | None:
     return found.items[0].transfer_id if found.items else None
 
 
-async def new_trial(calls: AdminCalls, app: str) -> str:
-    """Create a migration of one app, and start its transfer."""
+async def new_trial(calls: AdminCalls, app: str, customer: str | None) -> str:
+    """Create a migration of one app, and start its transfer.
+
+    ``customer`` may be left out where the caller has only one.
+    """
     plan = MigrationRequest(
-        name=NAME, cloud_url="https://trial.example", source_id="console", apps=[app]
+        name=NAME,
+        cloud_url="https://trial.example",
+        source_id="console",
+        apps=[app],
+        customer=customer,
     )
     made = await calls.post("/migrations", MigrationView, plan)
     started = await calls.post(f"/migrations/{made.migration_id}/start", MigrationView)

@@ -2,6 +2,7 @@
 
 from asyncio import gather
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response, get, post
@@ -13,8 +14,8 @@ from litestar.response import Redirect, Template
 
 from ferryman.console import trials
 from ferryman.console.calls import CallRefused
-from ferryman.console.pages.all_apps import all_apps
-from ferryman.console.pages.parameters import App, OwnVisit
+from ferryman.console.pages.all_apps import all_apps, customers_of
+from ferryman.console.pages.parameters import App, Customer, OwnVisit
 from ferryman.console.part_sender import LARGEST_PART, BrowserParts
 from ferryman.vocab import EventType
 from ferryman.wire.attempt import AttemptPage
@@ -37,7 +38,7 @@ _ATTEMPTS = 20
 
 @get("/try")
 async def try_page(
-    visit: OwnVisit, sender: OwnSender, *, app: App = "", sent: Sent = ""
+    visit: OwnVisit, sender: OwnSender, *, app: App = "", customer: Customer = "", sent: Sent = ""
 ) -> Template:
     """Show the forms, and the output of the newest attempts."""
     apps, attempts = await gather(
@@ -50,6 +51,8 @@ async def try_page(
         "try",
         apps=names,
         app=app,
+        customers=await customers_of(visit) if visit.may("send_trial_event") else [],
+        customer=customer,
         view=view,
         attempts=attempts.items,
         own_store=sender.own,
@@ -61,15 +64,17 @@ async def try_page(
 async def send_event(visit: OwnVisit, sender: OwnSender) -> Redirect:
     """Cause an event in the app's open trial, or in a new one."""
     form, calls = visit.form, visit.calls
-    app = str(form.get("app", ""))
+    app, customer = _whose(form)
     try:
         event = EventType(str(form.get("event", "")))
         wanted = _STEPS[event]
     except (ValueError, KeyError):
         raise ValidationException(detail="an event that cannot be sent") from None
     label, body = str(form.get("label", "")), str(form.get("body", ""))
-    running = None if event is EventType.TRIGGERED else await trials.open_trial(calls, app)
-    transfer_id = running or await trials.new_trial(calls, app)
+    running = (
+        None if event is EventType.TRIGGERED else await trials.open_trial(calls, app, customer)
+    )
+    transfer_id = running or await trials.new_trial(calls, app, customer)
     if event is EventType.UPLOADED:
         await trials.send_file(calls, sender, transfer_id, label, body.encode())
     elif event is EventType.CANCELLATION:
@@ -77,7 +82,8 @@ async def send_event(visit: OwnVisit, sender: OwnSender) -> Redirect:
     elif wanted is not None:
         event_of = TrialEvent(step=wanted, message=body or None)
         await trials.send(calls, transfer_id, event_of)
-    return visit.to(f"try?app={app}&sent={transfer_id}")
+    asked = {"app": app, "customer": customer or "", "sent": transfer_id}
+    return visit.to(f"try?{urlencode(asked)}")
 
 
 @post("/try/files", status_code=200)
@@ -89,7 +95,7 @@ async def migrate_files(visit: OwnVisit, sender: OwnSender) -> Redirect:
     if not files:
         raise ValidationException(detail="no file")
     calls = visit.calls
-    transfer_id = await trials.new_trial(calls, str(form.get("app", "")))
+    transfer_id = await trials.new_trial(calls, *_whose(form))
     for file in files:
         await trials.send_file(calls, sender, transfer_id, file.filename, await file.read())
     await trials.send(calls, transfer_id, TrialEvent(step=TrialStep.COMPLETE))
@@ -104,7 +110,7 @@ async def take_step(visit: OwnVisit) -> Response[Any]:
     try:
         answer: Any = None
         if name == "begin":
-            answer = {"transferId": await trials.new_trial(visit.calls, str(form.get("app", "")))}
+            answer = {"transferId": await trials.new_trial(visit.calls, *_whose(form))}
         elif name == "end":
             await trials.send(visit.calls, transfer_id, TrialEvent(step=TrialStep.COMPLETE))
         else:
@@ -136,6 +142,11 @@ async def send_part(visit: OwnVisit, sender: OwnSender) -> Response[Any]:
     except CallRefused as refused:
         return _problem(refused)
     return Response(msgspec.to_builtins(part), media_type="application/json")
+
+
+def _whose(form: Any) -> tuple[str, str | None]:
+    """Return the app that a form names, and the customer, if it names one."""
+    return str(form.get("app", "")), str(form.get("customer", "")) or None
 
 
 def _problem(refused: CallRefused) -> Response[Any]:

@@ -76,7 +76,7 @@
     };
     try {
       tell(0);
-      const { transferId } = await step({ step: "begin", app: form.elements.app.value });
+      const { transferId } = await step({ step: "begin", app: form.elements.app.value, customer: form.elements.customer?.value ?? "" });
       for (const [label, file] of files) {
         await send(transferId, label, file, tell);
         done += 1;
