@@ -209,6 +209,7 @@ async def test_each_tool_that_reads(dev: Dev) -> None:
     assert [*calls] == READING
     async with assistant(dev.ferryman.env, dev.folder) as asking:
         said = {name: await asking.ok(name, **given) for name, given in calls.items()}
+        assert (await asking.ok("list_transfers", archived=True))["items"] == []
         docs = await asking.client.list_resources()
         page = await asking.client.read_resource("ferryman://docs/how-to/find-out-why.md")
         with pytest.raises(MCPError, match="tool_document_unknown"):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from ferryman.archive_vocab import Archived
 from ferryman.cli.mcp import documents
 from ferryman.cli.mcp.answer import Own
 from ferryman.cli.mcp.tool import (
@@ -38,6 +39,7 @@ class TransferList(Arguments, frozen=True):
     app: AppName | None = None
     status: TransferStatus | None = None
     stuck: Annotated[bool, described("Only those that make no progress.")] = False
+    archived: Annotated[bool, described("Only those of archived migrations.")] = False
     limit: Limit = 20
     cursor: Cursor | None = None
 
@@ -135,6 +137,7 @@ def list_transfers(call: Call, given: TransferList) -> dict[str, Any]:
         status=given.status,
         app=call.session.resolve_some(IdKind.APP, given.app),
         stuck=given.stuck,
+        archived=Archived.ONLY if given.archived else None,
     )
     fetch = partial(call.admin.transfers.list, wanted=wanted)
     return call.answers.page(fetch, given.cursor, given.limit)
