@@ -204,6 +204,8 @@ def test_an_archived_migration_is_hidden_until_it_is_asked_for(
     for _ in range(2):
         assert console.send(f"{page}/archive").status == 303
     assert row not in console.text(listed)
+    assert "archived ones are left out" in console.text(listed)
+    assert "All are archived" in console.text(f"apps/{app.tokens['appId']}")
     for value in ("true", "any"):
         assert row in console.text(f"{listed}&archived={value}")
     assert "<strong>archived</strong>" in console.text(page)
@@ -214,7 +216,30 @@ def test_an_archived_migration_is_hidden_until_it_is_asked_for(
     assert found["archivedAt"] is not None
     assert console.send(f"{page}/unarchive").status == 303
     assert row in console.text(listed)
-    assert row not in console.text(f"{listed}&archived=true")
+    hidden = console.text(f"{listed}&archived=true")
+    assert row not in hidden
+    assert "archived ones are left out" not in hidden
+    assert "All are archived" not in console.text(f"apps/{app.tokens['appId']}")
+
+
+def test_an_open_page_offers_to_archive_what_ends(
+    platform_process: PlatformProcess, page: Page
+) -> None:
+    """A migration that starts and ends while its page is open; so says its date of start."""
+    app = AppMigration.register_app(platform_process)
+    app.create()
+    enter(page, platform_process)
+    page.goto(f"{platform_process.url}/console/migrations/{app.migration_id}")
+    archive = page.get_by_role("button", name="Archive")
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    app.start()
+    expect(page.locator("#dates")).to_contain_text("started")
+    expect(page.get_by_role("button", name="Start")).to_have_count(0)
+    expect(archive).to_have_count(0)
+    app.cancel()
+    expect(archive).to_be_visible()
+    archive.click()
+    expect(page.locator("#dates")).to_contain_text("archived")
 
 
 def test_a_rerun_brings_an_archived_migration_back(platform_process: PlatformProcess) -> None:

@@ -8,6 +8,7 @@ from litestar.exceptions import NotFoundException, ValidationException
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from ferryman.archive_vocab import Archived
 from ferryman.console.pages.parameters import Cursor, Id, OwnVisit
 from ferryman.functions.yaml_reader import StrictLoader
 from ferryman.vocab import AppKind
@@ -75,13 +76,15 @@ def _document(text: str) -> dict[str, Any] | None:
 async def app_page(visit: OwnVisit, app_id: Id) -> Template:
     """Show an app: endpoints, events, installation, and its last transfers."""
     view = await visit.calls.get(f"/apps/{app_id}", AppView)
-    found = await visit.calls.get(
-        "/transfers",
-        TransferPage,
-        cloudAppKey=f"{view.cloud_app_key}@{view.environment}",
-        pageSize=10,
-    )
-    return await visit.page("app.html", "apps", view=view, found=found)
+    name = f"{view.cloud_app_key}@{view.environment}"
+    found = await visit.calls.get("/transfers", TransferPage, cloudAppKey=name, pageSize=10)
+    archived = []
+    if not found.items:
+        archive = await visit.calls.get(
+            "/transfers", TransferPage, cloudAppKey=name, archived=Archived.ONLY, pageSize=1
+        )
+        archived = archive.items
+    return await visit.page("app.html", "apps", view=view, found=found, archived=archived)
 
 
 @post("/apps/{app_id:str}/{action:str}", status_code=200)
