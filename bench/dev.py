@@ -72,16 +72,16 @@ def run() -> list[Figure]:
 
 def _both(app: Path, made: Build) -> tuple[float, float]:
     """Seconds to ready: from nothing, then again."""
-    with developing(app, made, "--reset") as empty:
+    with developing(app, made, "--reset") as (empty, _):
         pass
-    with developing(app, made) as warm:
+    with developing(app, made) as (warm, _):
         pass
     return empty, warm
 
 
 @contextmanager
-def developing(app: Path, made: Build, *options: str) -> Iterator[float]:
-    """Run it; the seconds until the app was registered."""
+def developing(app: Path, made: Build, *options: str) -> Iterator[tuple[float, int]]:
+    """Run it; the seconds until the app was registered, and the id of its process."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FERRYMAN_")}
     command = made.command("ferryman", "dev", str(app), "--port", "0", *options)
     began = time.perf_counter()
@@ -103,7 +103,7 @@ def developing(app: Path, made: Build, *options: str) -> Iterator[float]:
         else:
             raise SystemExit(f"ferryman dev did not start:\n{''.join(said)}")
         try:
-            yield time.perf_counter() - began
+            yield time.perf_counter() - began, process.pid
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate()

@@ -56,7 +56,7 @@ def beside(
     with (folder / "ferryman.toml").open("a") as overrides:
         overrides.write('\n[products.jira]\nfixtures = "jira/"\n')
     own = manifest("first", "second")
-    with DevServices(folder, folder / "notes", running_platform.url) as services:
+    with DevServices(folder, folder / "notes", lambda: running_platform.url) as services:
         yield Beside(services, with_addresses(own, services.addresses(own)), books)
 
 

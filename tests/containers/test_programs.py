@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def services(folder: Path) -> Iterator[DevServices]:
-    with DevServices(folder, folder / "notes", NOWHERE) as services:
+    with DevServices(folder, folder / "notes", lambda: NOWHERE) as services:
         yield services
 
 
@@ -143,7 +143,7 @@ def test_what_the_program_starts_ends_with_it(folder: Path) -> None:
     port = free_port()
     script = f"{sys.executable} service.py book & trap '' TERM; wait"
     configure(folder, command=["sh", "-c", f"({script})"], port=port, start_seconds=120)
-    with DevServices(folder, folder / "notes", NOWHERE) as services:
+    with DevServices(folder, folder / "notes", lambda: NOWHERE) as services:
         services.addresses(manifest("importer"))
         [note] = (folder / "notes").iterdir()
         leader = psutil.Process(json.loads(note.read_text())[0])
@@ -168,7 +168,7 @@ def test_the_next_run_ends_what_a_killed_one_left(folder: Path) -> None:
             note = notes / "service-importer.group"
             born = psutil.Process(left.pid).create_time()
             note.write_text(json.dumps([left.pid, born, "http://127.0.0.1:1"]))
-            with DevServices(folder, notes, NOWHERE):
+            with DevServices(folder, notes, lambda: NOWHERE):
                 assert left.wait(90) == -9
             assert not note.exists()
             note.write_text(json.dumps([other.pid, born - 1, "http://127.0.0.1:1"]))
@@ -266,7 +266,7 @@ async def test_a_program_that_has_ended_is_not_healthy(folder: Path) -> None:
             ServiceSpec("importer", own, free_port(), "/up", ()),
             folder=folder,
             note=note,
-            platform=NOWHERE,
+            platform=lambda: NOWHERE,
             overrides=lambda: Overrides({}, {}),
             say=lambda *_: None,
         )
@@ -279,7 +279,7 @@ async def test_a_program_that_has_ended_is_not_healthy(folder: Path) -> None:
 def test_lines_of_a_program_that_prints_on_and_on_are_bounded(folder: Path) -> None:
     """They are shown as far as they fit, and those about the service always are."""
     most = thread._MOST_LINES
-    with DevServices(folder, folder / "notes", NOWHERE) as services:
+    with DevServices(folder, folder / "notes", lambda: NOWHERE) as services:
         for number in range(most + 3):
             services._say(f"importer: {number}", "")
         services._say("importer is ready again", "bold")
@@ -303,7 +303,7 @@ def test_a_service_that_did_not_change_runs_on(tmp_path: Path) -> None:
     folder = tmp_path / "two"
     books = app_folder(folder, first=free_port(), second=free_port())
     own = manifest("first", "second")
-    with DevServices(folder, folder / "notes", NOWHERE) as services:
+    with DevServices(folder, folder / "notes", lambda: NOWHERE) as services:
         before = services.addresses(own)
         assert services.addresses(own) == before
         text = (folder / "ferryman.toml").read_text()
@@ -328,3 +328,28 @@ def test_a_service_that_the_manifest_does_not_have_is_refused(
         services.addresses(manifest("other"))
     assert error.value.code == "service_unknown"
     assert "(other)" in error.value.expected
+
+
+def test_services_begin_before_they_are_asked_for(tmp_path: Path) -> None:
+    """By the manifest in the folder; one that was started twice would find its port taken."""
+    folder = tmp_path / "two"
+    books = app_folder(folder, first=free_port(), second=free_port())
+    own = manifest("first", "second")
+    (folder / "manifest.json").write_text(json.dumps(own))
+    with DevServices(folder, folder / "notes", lambda: NOWHERE).begin() as services:
+        for book in books.values():
+            wait_until((book.folder / "environment.json").exists)
+        assert {*services.addresses(own)} == {"first", "second"}
+
+
+def test_what_begins_and_is_not_asked_for_ends(folder: Path) -> None:
+    """Also while it is waited for; what is wrong with it, only who asks is told."""
+    (folder / "manifest.json").write_text(json.dumps(manifest("importer")))
+    script = "touch book/begun; exec sleep 600"
+    configure(folder, command=["sh", "-c", script], port=free_port(), start_seconds=600)
+    with DevServices(folder, folder / "notes", lambda: NOWHERE).begin():
+        wait_until((folder / "book" / "begun").exists)
+    assert not list((folder / "notes").iterdir())
+    configure(folder, command=["sh", "-c", "exit 3"], port=free_port())
+    with DevServices(folder, folder / "notes", lambda: NOWHERE).begin() as services:
+        assert refused(services).code == "service_ended"

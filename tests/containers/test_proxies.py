@@ -97,7 +97,7 @@ async def beside(folder: Path) -> AsyncIterator[Beside]:
         ServiceSpec("importer", ServiceOverride(address=other.base), 1, None, ()),
         folder=folder,
         note=folder / "note",
-        platform=other.base,
+        platform=lambda: other.base,
         overrides=lambda: Overrides(
             {}, {"jira": f"{other.base}/base"}, fixtures={"confluence": FIXTURES}
         ),

@@ -192,6 +192,13 @@ def _run(
                 kept=True,
                 begun=begun,
             )
+            services = stack.enter_context(
+                DevServices(
+                    folder,
+                    data_dir / "processes",
+                    lambda: url if injection is None else injection.proxy_url,
+                )
+            ).begin()
             url = ready(platform, children)
             direct = AdminClient(url, kept_token(data_dir))
             if injection is not None:
@@ -199,12 +206,7 @@ def _run(
                 url = stack.enter_context(injection).url
             token = kept_token(data_dir)
             admin = AdminClient(url, token)
-            services = DevServices(
-                folder,
-                data_dir / "processes",
-                url if injection is None else injection.proxy_url,
-            )
-            app = DevApp(admin, folder, data_dir, *names, stack.enter_context(services))
+            app = DevApp(admin, folder, data_dir, *names, services)
             log = Log(admin, platform.log, shown, beside=bool(words) and not shown.verbose)
             step("Checking the app and registering it")
             findings = list(app.refresh())

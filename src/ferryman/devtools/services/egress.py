@@ -43,7 +43,7 @@ class Egress:
         self,
         session: aiohttp.ClientSession,
         invocations: Invocations,
-        platform: str,
+        platform: Callable[[], str],
         overrides: Callable[[], Overrides],
     ) -> None:
         self._session = session
@@ -69,7 +69,7 @@ class Egress:
         if not {".", ".."} & set(re.split(r"[/\\]", unquote(plain))):
             for prefix, place in _PLATFORM.items():
                 if plain.startswith(prefix):
-                    url = URL(self._platform + place + path.removeprefix(prefix), encoded=True)
+                    url = URL(self._platform() + place + path.removeprefix(prefix), encoded=True)
                     return await self._pass_on(request, url, {"Authorization": f"Bearer {token}"})
             product, _, rest = path.removeprefix("/").partition("/")
             if product in _PRODUCTS:

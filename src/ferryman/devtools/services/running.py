@@ -59,7 +59,7 @@ class RunningService:
         *,
         folder: Path,
         note: Path,
-        platform: str,
+        platform: Callable[[], str],
         overrides: Callable[[], Overrides],
         say: Callable[[str, str], None],
     ) -> None:
