@@ -26,6 +26,9 @@ from ferryman.store.mariadb.databases import AppDatabases
 
 if TYPE_CHECKING:
     from ferryman.config import Settings
+else:
+    # The framework looks up the types of what handlers are given.
+    from ferryman.plain_settings import DerivedSettings as Settings
 
 T = TypeVar("T")
 
@@ -39,7 +42,7 @@ class Platform:
 
     database: Database
     objects: ObjectStore
-    settings: "Settings"
+    settings: Settings
     metrics: Metrics = field(default_factory=Metrics)
     group_commit: GroupCommit = field(default_factory=GroupCommit)
     acknowledging: AcknowledgingTurns = field(default_factory=AcknowledgingTurns)
