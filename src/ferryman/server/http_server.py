@@ -84,7 +84,9 @@ class HttpServer:
             self._app,
             address=self._settings.host,
             port=self._settings.port,
-            interface=Interfaces.ASGI,
+            # Without a lifespan: no part of the application has one, and the framework would import
+            # what runs it.
+            interface=Interfaces.ASGINL,
             # The version of HTTP is not guessed, since a silent client would be waited for.
             http=HTTPModes.http1,
             backlog=_BACKLOG,

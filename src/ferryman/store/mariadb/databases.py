@@ -27,7 +27,6 @@ from ferryman.store.mariadb.client import (
 )
 from ferryman.store.mariadb.database_filling import Filling
 from ferryman.store.mariadb.row_loading import RowsLoaded
-from ferryman.store.mariadb.server import EmbeddedMariaDB
 from ferryman.store.mariadb.table_rows import AppTable, RowsWanted, TableRow
 from ferryman.store.mariadb.values import Value
 
@@ -237,6 +236,9 @@ class AppDatabases:
             raise refusals.sql.NO_ADDRESS()
         if self._closed:
             raise refusals.sql.UNAVAILABLE(found="a platform that stops")
+        # Imported only if needed: most processes start no server.
+        from ferryman.store.mariadb.server import EmbeddedMariaDB
+
         return EmbeddedMariaDB(self._data_dir).start(unless=lambda: self._closed)
 
 
