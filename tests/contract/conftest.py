@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.kit.connect_client import BASES
-from tests.kit.platform import PlatformProcess
+from tests.kit.platform import Caller, PlatformProcess
 from tests.kit.receiver import Receiver
 from tests.kit.remote_app import ConnectMigration, ForgeMigration
 
@@ -26,6 +26,21 @@ def pytest_runtest_makereport(
         page, section, text = mark.args
         report.sections.append(("statement", f"{page}, {section}: {text}"))
     return report
+
+
+@pytest.fixture
+def still(running_platform: PlatformProcess) -> Iterator[None]:
+    """Let time pass only as the test moves it, and none by itself on a slow machine.
+
+    It comes before the app and its migration, as a fixture that is not asked for by name.
+    """
+    admin = Caller(running_platform.url, running_platform.operator_token)
+    admin.ok("POST", "/admin/v1/clock/freeze")
+    try:
+        yield
+    finally:
+        admin.ok("POST", "/admin/v1/clock/resume")
+        admin.close()
 
 
 Migrations = list[ForgeMigration | ConnectMigration]

@@ -9,6 +9,8 @@ from tests.contract.statements import case, statement
 from tests.kit.manifests import EXPORTED, UPLOADED
 from tests.kit.remote_app import ForgeMigration
 
+pytestmark = pytest.mark.usefixtures("still")
+
 # minute, what happens; the deadline is in the statement's case
 STEPS: list[tuple[int, str, str]] = [
     (0, "start", ""),

@@ -1,7 +1,7 @@
 """How events come to Forge apps: attempts, repeats, and the call of a remote."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -43,19 +43,10 @@ def test_five_attempts(quiet: ForgeMigration) -> None:
     assert message["state"] == "UNDELIVERED"
 
 
-@pytest.fixture
-def frozen(quiet: ForgeMigration) -> Iterator[ForgeMigration]:
-    """The same app while the clock stands still, so that only the waits pass between attempts."""
-    quiet.admin.ok("POST", "/admin/v1/clock/freeze")
-    try:
-        yield quiet
-    finally:
-        quiet.admin.ok("POST", "/admin/v1/clock/resume")
-
-
+@pytest.mark.usefixtures("still")
 @statement("forge-events", "Processing events", "the waits between attempts grow exponentially")
-def test_backoff(frozen: ForgeMigration) -> None:
-    attempts = failing(frozen, *[500] * 20)["attempts"]
+def test_backoff(quiet: ForgeMigration) -> None:
+    attempts = failing(quiet, *[500] * 20)["attempts"]
     times = [attempt["startedAt"] for attempt in attempts]
     waits = [after - before for before, after in itertools.pairwise(times)]
     assert len(waits) == 4

@@ -8,6 +8,8 @@ from tests.contract.statements import case, statement
 from tests.kit.manifests import SETTLED
 from tests.kit.remote_app import ForgeMigration
 
+pytestmark = pytest.mark.usefixtures("still")
+
 
 @pytest.mark.parametrize(
     ("acknowledged", "status"),

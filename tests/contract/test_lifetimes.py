@@ -9,6 +9,8 @@ from tests.kit.manifests import CANCELLATION, SETTLED, TRIGGERED
 from tests.kit.migration import DAY
 from tests.kit.remote_app import ConnectMigration, ForgeMigration
 
+pytestmark = pytest.mark.usefixtures("still")
+
 
 @statement("cancellation", "Events", "cancelling asks the app by an event and settles nothing")
 def test_cancel(forge: ForgeMigration) -> None:
