@@ -197,7 +197,7 @@ def test_each_process_is_killed_once_in_one_migration(tmp_path: Path) -> None:
         sail(tmp_path, 0, platform, chosen())
 
 
-@pytest.mark.timeout(270 + KILL_SECONDS)
+@pytest.mark.timeout(600 + KILL_SECONDS)
 def test_messages_flow_while_anything_is_killed(tmp_path: Path) -> None:
     """Two replicas of the API, three workers, their functions, the database; see ``Flow``."""
     flow = KillRun(tmp_path, chosen())
