@@ -154,7 +154,20 @@ async def test_a_huge_body_is_not_read(status: int) -> None:
 
     outcome = await post(answer)
     assert (outcome.ok, outcome.status) == (status == 200, status)
+    assert "Ferryman reads 64 KiB of an answer; this one is longer" in (
+        outcome.output if outcome.ok else str(outcome.error)
+    )
     assert written < 50
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_an_answer_says_whether_it_was_read_whole(more: int) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"x" * ((64 << 10) + more))
+
+    outcome = await post(answer)
+    assert len(outcome.body) == 64 << 10
+    assert outcome.output.startswith("[Ferryman reads 64 KiB" if more else "x")
 
 
 async def test_a_remote_that_hangs_is_given_up() -> None:

@@ -24,6 +24,7 @@ from ferryman.network.trust import tls_context
 from ferryman.vocab import FailureCause
 
 _BODY_BYTES = 1 << 16
+_CUT = "[Ferryman reads 64 KiB of an answer; this one is longer.]\n"
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 """The whole attempt has its own timeout."""
 
@@ -114,9 +115,10 @@ class RemoteSender:
             # ValueError: a URL or response that the client cannot parse.
             cause, reason = _reason(error, receiver.noun, url, request.proxy)
             return failed(request.stage, cause, reason, duration=clock.time() - began)
-        duration, text = clock.time() - began, body.decode("utf-8", "replace")
+        duration, read = clock.time() - began, body[:_BODY_BYTES].decode("utf-8", "replace")
+        text = read if len(body) <= _BODY_BYTES else _CUT + read
         if receiver.accepts(status):
-            return succeeded(duration=duration, status=status, output=text, body=text)
+            return succeeded(duration=duration, status=status, output=text, body=read)
         reason = f"The {receiver.noun} answered {status}"
         if 200 <= status < 300:
             reason += f", and only {receiver.expected} counts"
@@ -156,8 +158,8 @@ class RemoteSender:
             **more,
         ) as response:
             body = bytearray()
-            while len(body) < _BODY_BYTES:
-                chunk = await response.content.read(_BODY_BYTES - len(body))
+            while len(body) <= _BODY_BYTES:
+                chunk = await response.content.read(_BODY_BYTES + 1 - len(body))
                 if not chunk:
                     break
                 body += chunk
