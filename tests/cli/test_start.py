@@ -140,6 +140,23 @@ def test_a_fork_server_that_cannot_be_watched_is_not_taken_over() -> None:
     assert ours.fileno() == -1
 
 
+@pytest.mark.parametrize("limit", [8, 12, 64])
+def test_serve_names_the_limit_of_open_files(tmp_path: Path, limit: int) -> None:
+    """Before anything is opened, which would fail, or end the process, without saying why."""
+    program = f"""if True:
+        import resource, sys
+        resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
+        sys.argv = ["ferryman", "serve", "--port", "0"]
+        from ferryman.cli import main
+        main()
+    """
+    done = run(program, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("descriptors_too_few: expected at least 10500 open files")
+    assert f"a limit of {limit}" in done.stderr
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_program_of_ours_imports_nothing_from_the_folder_it_runs_in(tmp_path: Path) -> None:
     """An app may have a module of any name there."""
     for name in ("typer", "queue", "ferryman"):

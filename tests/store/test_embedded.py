@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -228,6 +229,22 @@ def test_a_server_that_cannot_start_is_soon_given_up(
     assert refused.value.code == "postgres_not_started"
     assert "work_mem" in refused.value.found
     assert len(waits) < 5
+
+
+def test_a_machine_without_its_processes_in_proc_is_refused(tmp_path: Path) -> None:
+    """Nothing could tell a server that runs from one that was killed."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        pytest.skip("needs bubblewrap")
+    empty = [bwrap, "--dev-bind", "/", "/", "--tmpfs", "/proc"]
+    if subprocess.run([*empty, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("needs namespaces")
+    code = "from ferryman.store.embedded import *; EmbeddedPostgres(Path(sys.argv[1])).start()"
+    command = [*empty, sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "postgres_not_started" in done.stderr
+    assert "no processes in /proc" in done.stderr
+    assert not (tmp_path / "postgres").exists()
 
 
 @pytest.mark.parametrize("name", ["a$b", 'a"b', "a`b", "a\\b", "a\nb"])

@@ -88,9 +88,11 @@ def serve(
 ) -> None:
     """Run the platform: API, database and workers. Each setting can be a FERRYMAN_ variable too."""
     check_installed()
+    from ferryman.errors import ConfigError
     from ferryman.server import fork_server
     from ferryman.server.api_processes import default_processes
     from ferryman.server.forked import taken_over
+    from ferryman.server.listening import allow_connections
     from ferryman.server.serve import serve as run
 
     # Closed at the end, however that comes, which ends the fork server.
@@ -112,6 +114,10 @@ def serve(
             api_processes=api_processes,
             no_delivery=no_delivery or None,
         )
+        try:
+            allow_connections(settings.connections)
+        except ConfigError as exc:
+            _fail(str(exc))
         number = settings.api_processes or default_processes(settings)
         if forks is not None:
             forks.prepare(fork_server.modules_of(number, WORKER if workers else ()))

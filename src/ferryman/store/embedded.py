@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import time
 import warnings
 from contextlib import suppress
@@ -128,6 +129,12 @@ class EmbeddedPostgres:
         """
         check_usable(self._folder)
         socket_folder(self._folder)
+        if (
+            sys.platform == "linux" and not Path("/proc/self/stat").exists()
+        ):  # psutil and the library need it
+            raise refusals.database.POSTGRES_NOT_STARTED(
+                folder=self._folder, found="no processes in /proc, which is not mounted"
+            )
         problem: Exception | None = None
         alone = 0
         for attempt in range(_ATTEMPTS):
