@@ -23,6 +23,16 @@ SERVICES = (
         "requestConfluence (",
         "[products.confluence] fixtures =",
     ),
+    *(
+        (f"import api from '@forge/api';\n{call};", call, '[alias] "@forge/api" = "local/api.js"')
+        for call in (
+            *("api.asApp().requestGraph(x)", "api.asApp().requestTeamworkGraph(x)"),
+            *("api.asApp().requestConnectedData(x)", "api.asApp().requestAtlassian(x)"),
+            *("api.invokeRemote('r', x)", "api.invokeService('s', x)"),
+            *("api.asUser().withProvider('p')", "api.webTrigger.getUrl('k')"),
+            "api.privacy.reportPersonalData(x)",
+        )
+    ),
 )
 
 

@@ -46,6 +46,14 @@ def _product(product: str, call: str) -> Service:
     return Service(call, use, product=product, only_with="@forge/api")
 
 
+def _of_api(name: str, use: str) -> Service:
+    return Service(name, re.compile(use), alias="@forge/api", only_with="@forge/api")
+
+
+_CALLED = (
+    *("requestGraph", "requestTeamworkGraph", "requestConnectedData", "requestAtlassian"),
+    *("invokeRemote", "invokeService", "withProvider"),
+)
 _APP_EVENTS = Service(
     "appEvents of @forge/events",
     re.compile(r"\bappEvents\s*\.\s*(publish)\s*\("),
@@ -58,6 +66,9 @@ SERVICES = (
     _product("jira", "requestJira"),
     _product("confluence", "requestConfluence"),
     _product("bitbucket", "requestBitbucket"),
+    *(_of_api(name, rf"\b({name})\s*\(") for name in _CALLED),
+    _of_api("webTrigger.getUrl", r"\bwebTrigger\s*\.\s*(getUrl)\s*\("),
+    _of_api("reportPersonalData", r"\bprivacy\s*\.\s*(reportPersonalData)\s*\("),
 )
 
 
