@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ferryman.domain.outcome import cut, storable
 
 _CHUNK = 1 << 16
-_PAUSE_SECONDS = 0.005
+_PAUSE_SECONDS = 0.001
 """The pause after a whole chunk, so that what prints without end leaves the loop to others."""
 
 LIVE_BYTES = 1 << 16
@@ -92,7 +92,7 @@ class OutputPipe:
 
     It is drained as it fills between ``attend`` and ``take``, otherwise only when somebody asks:
     most calls print less than it holds and are over soon, and to wake up for each line costs more
-    than they do. A process that prints without end is slowed down to 13 MB a second. The pipe
+    than they do. A process that prints without end is slowed down to 60 MB a second. The pipe
     belongs to the running event loop. Hand ``write_end`` to the process, then close it here;
     ``close`` closes the rest.
     """
