@@ -16,7 +16,7 @@ _Files = Annotated[
     int | None, QueryParameter(name="files", ge=0, le=_MOST, description="Files of the export.")
 ]
 _Bytes = Annotated[
-    int | None, QueryParameter(name="bytes", ge=0, le=_MOST, description="Their bytes in sum.")
+    int | None, QueryParameter(name="bytes", ge=0, le=_MOST, description="Their total bytes.")
 ]
 _Largest = Annotated[
     int | None,

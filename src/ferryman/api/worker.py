@@ -9,7 +9,7 @@ from ferryman.wire.worker import RunningWorker, WorkerList
 
 @get("/workers")
 async def list_workers(platform: OwnPlatform) -> WorkerList:
-    """List the worker processes: where each runs, when it was heard of, and what it holds."""
+    """List the worker processes: where each runs, when it was last seen, and what it holds."""
     return await worker_list.every(platform)
 
 

@@ -25,7 +25,7 @@ WorkerId = Annotated[
 
 @command(app, "list")
 def list_workers(session: Session) -> None:
-    """List the worker processes: where each runs, when it was heard of, and what it holds."""
+    """List the worker processes: where each runs, when it was last seen, and what it holds."""
     session.show(session.admin.workers.list(), _table)
 
 
@@ -43,7 +43,7 @@ def drain(
 ) -> None:
     """Have a worker finish what it holds and claim nothing more.
 
-    It stays so until it ends or is resumed. A worker that is started again has a new id, and works.
+    It stays drained until it ends or you resume it. After a restart it has a new id, and works.
     With `--wait`, exit status 0 means that it can be stopped: it is `drained`, or has ended. Status
     1 means that it may still hold something.
     """

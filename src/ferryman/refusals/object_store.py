@@ -207,7 +207,7 @@ SEAL_RUNNING = Refusal(
     "seal_running",
     ConfigError,
     expected="no other `ferryman data seal` on this folder",
-    found="one that runs",
+    found="one that is still running",
     fix="Wait for it to end.",
 )
 FOLDER_NOT_OWN = Refusal(

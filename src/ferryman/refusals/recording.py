@@ -30,7 +30,7 @@ STATE_TOO_LARGE = Refusal(
     expected="at most {lines} values, rows and objects that the app keeps, of {each} MiB each and "
     "{size} GiB in all",
     found="more",
-    fix="Record without them, by --no-state.",
+    fix="Record with --no-state, which leaves them out.",
 )
 BROKE_OFF = Refusal(
     "recording_broke_off",

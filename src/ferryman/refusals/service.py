@@ -42,7 +42,7 @@ ENDED = Refusal(
     ConfigError,
     expected="the service {key} to run on, started by `{command}`",
     found="its end with {status}; its last lines:{lines}",
-    fix="Correct the service, and change a file of the app or start `ferryman dev` again.",
+    fix="Correct the service, then save a file of the app or start `ferryman dev` again.",
 )
 NOT_LISTENING = Refusal(
     "service_not_listening",
@@ -57,7 +57,7 @@ EVENT_MALFORMED = Refusal(
     Invalid,
     expected="a POST by the platform, with an invocation id of its own",
     found="{found}",
-    fix="Let the platform send it, by `ferryman trigger` for one.",
+    fix="Let the platform send it: `ferryman trigger` sends one event.",
 )
 NOT_ANSWERING = Refusal(
     "service_not_answering",
@@ -93,7 +93,7 @@ INVOCATION_UNKNOWN = Refusal(
     "service_invocation_unknown",
     NotAuthenticated,
     expected="the x-forge-invocation-id of an event that this service got since it was started",
-    found="an id that came with none",
+    found="an id that no event had",
     fix="Take the id from the event that you work on, and use the proxy of the same service.",
 )
 INVOCATION_OVER = Refusal(
@@ -137,6 +137,6 @@ UPSTREAM_AWAY = Refusal(
     OutsideError,
     expected="an answer from {address}",
     found="{found}",
-    fix="Call again: the call may or may not have had its effect.",
+    fix="Call again if that does no harm: the first call may have taken effect.",
     status=502,
 )

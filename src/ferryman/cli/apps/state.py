@@ -56,7 +56,7 @@ def show(
 def tables(session: Session, paging: Paging, name: Name, *, site: Site = None) -> None:
     """List the tables and views of an app's SQL databases, with their numbers of rows.
 
-    JSON output has the statements that make them.
+    JSON output has the statements that create them.
     """
     name = session.resolve(IdKind.APP, name)
     paging.show(
@@ -114,8 +114,8 @@ def export(
 ) -> None:
     """Write what an app keeps to a folder: values, tables with rows, and objects with bytes.
 
-    `ferryman state load` reads it. Secrets are left out. What the app writes meanwhile may be
-    in it or not.
+    `ferryman state load` reads it. Secrets are left out. What the app writes during
+    the export may be missing.
     """
     name = session.resolve(IdKind.APP, name)
     done = export_state(session.admin.state, name, folder, site)

@@ -30,8 +30,9 @@ def seal(
 ) -> None:
     """Encrypt every file in the data folder with the first key of FERRYMAN_OBJECT_KEY_FILE.
 
-    Run it as the user of the platform, which may run meanwhile, after you give it its first key or
-    a new one. If it is interrupted, run it again. The exit status is 1 if files are left.
+    Run it after you give the platform its first key or a new one, as the platform's user; you
+    needn't stop the platform. If it is interrupted, run it again. The exit status is 1 if files are
+    left.
     """
     settings = settings_of(json_logs=as_json, data_dir=data_dir)
     try:

@@ -40,7 +40,7 @@ def serve_tools(
     """Serve tools for a coding assistant over standard input and output, by the Model Context
     Protocol.
 
-    The editor starts it. Without a platform it starts too; the tools then say how to start one.
+    The editor starts it. It starts without a platform too; the tools then say how to start one.
     """
     try:
         _check_package()

@@ -50,7 +50,7 @@ def forecast(
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option("--bytes", min=0, help="Their bytes in sum.", show_default=False),
+        typer.Option("--bytes", min=0, help="Their total bytes.", show_default=False),
     ] = None,
     largest: Annotated[
         int | None,
