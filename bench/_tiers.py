@@ -65,6 +65,7 @@ QUICK: dict[str, dict[str, str]] = {
     "timers": {"FERRYMAN_BENCH_TIMERS": "2000"},
     "trust": {"ROUNDS": "1"},
     "uploads": {"SIZE": "512M"},
+    "verify": {"COUNT": "1000", "ROUNDS": "1"},
     "watched": {
         "FERRYMAN_BENCH_CONSOLES": "20",
         "FERRYMAN_BENCH_MESSAGES": "2000",

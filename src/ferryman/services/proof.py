@@ -5,9 +5,10 @@ each part (ADR 0060); here they are computed, and so proved or refuted.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import groupby
 from uuid import UUID
 
 from ferryman import refusals
@@ -15,19 +16,26 @@ from ferryman.domain.proof import FileVerifier
 from ferryman.errors import NotFound, OutsideError
 from ferryman.services.file_list import known_transfer
 from ferryman.services.platform import Platform
+from ferryman.services.read_ahead import read_ahead
 from ferryman.store import proof as proof_store
 from ferryman.store import storage as storage_store
 from ferryman.store.proof import StoredFile
 from ferryman.wire.storage import FileProof, ProofEnd, ProofFailure, ProofLine, ProofProgress
 
 _PAGE = 100
+
+_SMALL_BYTES = 1 << 20
+"""Asking the store takes longer than reading so few, so several are asked for at once."""
+
+_SMALL_AT_ONCE = 8
+
 _TELL_BYTES = 64 << 20
 _UNREADABLE = 3
 """Unreadable files in a row after which the store counts as down, not the files as damaged."""
 
 
 async def verify(platform: Platform, transfer_id: str) -> AsyncGenerator[ProofLine, None]:
-    """Read the files of a transfer again one by one; errors are raised before the first line."""
+    """Read the files of a transfer again, in order; errors are raised before the first line."""
     lines = _verify(platform, await known_transfer(platform, transfer_id))
     first = await anext(lines)
     return _with_first(first, lines)
@@ -79,8 +87,9 @@ async def _verify(platform: Platform, transfer_id: UUID) -> AsyncGenerator[Proof
             count = _Count(*await proof_store.totals(tx, transfer_id))
         yield count.progress()
         try:
-            async for line in _files(platform, transfer_id, count):
-                yield line
+            async with aclosing(_files(platform, transfer_id, count)) as lines:
+                async for line in lines:
+                    yield line
             async for extra in _extras(platform, transfer_id):
                 count.outcomes["EXTRA"] = count.outcomes.get("EXTRA", 0) + 1
                 yield extra
@@ -92,23 +101,42 @@ async def _verify(platform: Platform, transfer_id: UUID) -> AsyncGenerator[Proof
 
 async def _files(
     platform: Platform, transfer_id: UUID, count: _Count
-) -> AsyncIterator[FileProof | ProofProgress]:
+) -> AsyncGenerator[FileProof | ProofProgress, None]:
     after, more, unreadable = UUID(int=0), True, 0
     while more:
         async with platform.database.reading() as tx:
             rows, more = await proof_store.files(tx, transfer_id, after=after, size=_PAGE)
-        for file in rows:
-            after, shown = file.key, None
-            async for line in _file(platform, file, count):
+        async with aclosing(_page(platform, rows, count)) as lines:
+            async for line in lines:
                 yield line
-                shown = line
-            if not isinstance(shown, FileProof):
-                raise AssertionError("the last line about a file is its result")
-            count.files += 1
-            count.outcomes[shown.outcome] = count.outcomes.get(shown.outcome, 0) + 1
-            unreadable = unreadable + 1 if shown.outcome == "UNREADABLE" else 0
-            if unreadable == _UNREADABLE:
-                raise refusals.transfer.FILES_UNREADABLE(count=_UNREADABLE)
+                if not isinstance(line, FileProof):
+                    continue
+                count.files += 1
+                count.outcomes[line.outcome] = count.outcomes.get(line.outcome, 0) + 1
+                unreadable = unreadable + 1 if line.outcome == "UNREADABLE" else 0
+                if unreadable == _UNREADABLE:
+                    raise refusals.transfer.FILES_UNREADABLE(count=_UNREADABLE)
+        after = rows[-1].key if rows else after
+
+
+async def _page(
+    platform: Platform, files: Sequence[StoredFile], count: _Count
+) -> AsyncGenerator[FileProof | ProofProgress, None]:
+    """Yield the lines about files, one file after the other."""
+
+    async def read(file: StoredFile) -> list[FileProof | ProofProgress]:
+        return [line async for line in _file(platform, file, count)]
+
+    for small, some in groupby(files, lambda file: file.size <= _SMALL_BYTES):
+        if small:
+            async with aclosing(read_ahead(some, read, at_once=_SMALL_AT_ONCE)) as each:
+                async for lines in each:
+                    for line in lines:
+                        yield line
+        else:
+            for file in some:
+                async for line in _file(platform, file, count):
+                    yield line
 
 
 async def _file(
