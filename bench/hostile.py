@@ -92,6 +92,7 @@ def run() -> list[Figure]:
             peer=median(result.alone),
             peer_name="the same without it",
             interval=interval(result.beside, result.alone),
+            target=1 / _WORSE,
         )
     ]
 
