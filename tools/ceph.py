@@ -57,7 +57,8 @@ mon max pg per osd = 500
 mon data avail warn = 1
 mon data avail crit = 1
 [client.rgw]
-rgw frontends = beast endpoint=127.0.0.1:{port}
+# Without TCP_NODELAY, an answer's second piece waits for the client's delayed acknowledgement.
+rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
 rgw dns name = s3.localhost
 # What is deleted is gone in seconds, not in hours: benchmarks need the room.
 rgw gc obj min wait = 1
