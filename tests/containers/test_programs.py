@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from ferryman.devtools.dev.folder import held
-from ferryman.devtools.services import thread
+from ferryman.devtools.services import program, thread
 from ferryman.devtools.services.program import (
     PROXY,
     Output,
@@ -25,6 +25,7 @@ from ferryman.devtools.services.program import (
     note_of,
 )
 from ferryman.devtools.services.running import RunningService, ServiceSpec
+from ferryman.devtools.services.service_lines import MOST_CHARACTERS, MOST_LINES, ServiceLines
 from ferryman.devtools.services.thread import DevServices
 from ferryman.errors import PlatformError
 from ferryman.functions.overrides import Overrides
@@ -276,21 +277,24 @@ async def test_a_program_that_has_ended_is_not_healthy(folder: Path) -> None:
     assert "its end with 1" in error.value.found
 
 
-def test_lines_of_a_program_that_prints_on_and_on_are_bounded(folder: Path) -> None:
+def test_lines_of_a_program_that_prints_on_and_on_are_bounded() -> None:
     """They are shown as far as they fit, and those about the service always are."""
-    most = thread._MOST_LINES
-    with DevServices(folder, folder / "notes", lambda: NOWHERE) as services:
-        for number in range(most + 3):
-            services._say(f"importer: {number}", "")
-        services._say("importer is ready again", "bold")
-        lines = [line for line, _ in services.new_lines()]
-        assert len(lines) == most + 2
-        assert lines[-2:] == [
-            "service   importer is ready again",
-            "service   3 more lines are left out",
-        ]
-        services._say("importer: later", "")
-        assert [line for line, _ in services.new_lines()] == ["service   importer: later"]
+    lines = ServiceLines()
+
+    def shown() -> list[str]:
+        return [line.removeprefix("service   ") for line, _ in lines.new()]
+
+    for number in range(MOST_LINES + 3):
+        lines.say(str(number), "")
+    lines.say("importer is ready again", "bold")
+    found = shown()
+    assert len(found) == MOST_LINES + 2
+    assert found[-2:] == ["importer is ready again", "3 more lines are left out"]
+    lines.say("later", "")
+    assert shown() == ["later"]
+    for _ in range(6):  # without an end, as a program that writes a file to its output
+        lines.say("x" * (MOST_CHARACTERS // 4), "")
+    assert [len(line) for line in shown()] == [MOST_CHARACTERS // 4] * 4 + [25]
 
 
 def said(services: DevServices, text: str) -> bool:
@@ -353,3 +357,64 @@ def test_what_begins_and_is_not_asked_for_ends(folder: Path) -> None:
     configure(folder, command=["sh", "-c", "exit 3"], port=free_port())
     with DevServices(folder, folder / "notes", lambda: NOWHERE).begin() as services:
         assert refused(services).code == "service_ended"
+
+
+def begin(folder: Path) -> DevServices:
+    """Services of the app as its files say now, for a `with`; they begin in it."""
+    (folder / "manifest.json").write_text(json.dumps(manifest("importer")))
+    return DevServices(folder, folder / "notes", lambda: NOWHERE)
+
+
+STUBBORN = "trap 'touch book/asked' TERM; touch book/begun; while :; do sleep 0.1; done"
+
+
+def test_a_start_ends_that_nobody_waits_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when Ctrl-C comes just after it, even before its first step; and not after a time."""
+    monkeypatch.setattr(thread, "_CLEANING_SECONDS", 3_600)
+    configure(folder, command="sleep 600", port=free_port())
+    for _ in range(3):
+        with begin(folder).begin() as services:
+            services._starting.clear()  # as if it had not been noted yet
+        assert not list((folder / "notes").iterdir())
+
+
+def test_a_second_ctrl_c_kills_what_is_being_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked to end by the first one, and does not."""
+    monkeypatch.setattr(program, "_GRACE_SECONDS", 3_600)
+    configure(folder, command=["sh", "-c", STUBBORN], port=free_port(), start_seconds=3_600)
+    with begin(folder).begin() as services:
+        wait_until((folder / "book" / "begun").exists)
+        [note] = (folder / "notes").iterdir()
+        leader = psutil.Process(json.loads(note.read_text())[0])
+        end = services._submit(services._end_all())
+        wait_until((folder / "book" / "asked").exists)
+        assert not ended(leader)
+        thread._cancel([end])
+        wait_until(lambda: ended(leader))
+
+
+def test_the_first_that_fails_is_told_at_once(tmp_path: Path) -> None:
+    """However long one before it may take to listen, which ends with it."""
+    folder = tmp_path / "two"
+    folder.mkdir()
+    (folder / "ferryman.toml").write_text(
+        f'[services.first]\ncommand = "sleep 600"\nport = {free_port()}\nstart-seconds = 3600\n'
+        f"[services.second]\ncommand = \"sh -c 'exit 3'\"\nport = {free_port()}\n"
+    )
+    with DevServices(folder, folder / "notes", lambda: NOWHERE) as services:
+        with pytest.raises(PlatformError) as error:
+            services.addresses(manifest("first", "second"))
+        assert error.value.code == "service_ended"
+        assert not list((folder / "notes").iterdir())
+
+
+def test_a_connect_app_begins_no_services(folder: Path) -> None:
+    """Its events go to its webhook, so nobody would ask for them."""
+    own = {**manifest("importer"), "connectModules": {}}
+    own["modules"] = {**own["modules"], "trigger": []}
+    (folder / "manifest.json").write_text(json.dumps(own))
+    configure(folder, command="touch book/begun", port=free_port())
+    with DevServices(folder, folder / "notes", lambda: NOWHERE).begin() as services:
+        assert not services._starting

@@ -101,8 +101,13 @@ class Program:
                     os.killpg(self._process.pid, signal.SIGTERM)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self.ended(), _GRACE_SECONDS)
-            finally:  # also for somebody who does not want to wait so long
+            except BaseException:  # somebody does not want to wait so long
                 os.killpg(self._process.pid, signal.SIGKILL)
+                with suppress(subprocess.TimeoutExpired):
+                    self._status = self._process.wait(_LAST_SECONDS)
+                    self._note.unlink(missing_ok=True)
+                raise
+            os.killpg(self._process.pid, signal.SIGKILL)
             await self.ended()
             await self._output.finished()
             self._process.wait()

@@ -3,19 +3,20 @@
 import asyncio
 import os
 import threading
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from ferryman.client.text import Line, clean
+from ferryman.client.text import Line
 from ferryman.devtools.definition import read_manifest
 from ferryman.devtools.doctor.load_app import MANIFESTS
+from ferryman.devtools.services.service_lines import ServiceLines
 from ferryman.errors import PlatformError
+from ferryman.functions.descriptor import on_connect
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.manifest_model import ContainerService
 from ferryman.functions.manifest_services import check_declared, services_of, with_addresses
@@ -31,7 +32,6 @@ Result = TypeVar("Result")
 _PORT = 8080
 _SOMEWHERE = "http://127.0.0.1"
 _CLEANING_SECONDS = 30.0
-_MOST_LINES = 5_000
 
 
 class DevServices:
@@ -48,8 +48,8 @@ class DevServices:
         self._overrides = Overrides({}, {})
         self._running: dict[str, RunningService] = {}
         self._starting: dict[str, _Starting] = {}
-        self._lines: deque[Line] = deque()
-        self._left_out = self._told = 0
+        self._starts: set[asyncio.Task[Any]] = set()  # belongs to the thread
+        self._lines = ServiceLines()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -70,8 +70,6 @@ class DevServices:
         if self._loop is None or self._thread is None:
             return
         try:
-            for key in list(self._starting):
-                self._starting.pop(key).work.cancel()
             self._run(self._end_all())
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -81,12 +79,14 @@ class DevServices:
     def begin(self) -> Self:
         """Start the services of the folder's manifest, and do not wait for them.
 
-        If there is none, or it is faulty, nothing is started: ``addresses`` says what is wrong.
+        Nothing is started if there is none, if it is that of a Connect app, or if it is faulty:
+        ``addresses`` says what is wrong.
         """
         with suppress(PlatformError, OSError):
             if read_overrides(self._folder).services:
                 file = next(filter(Path.is_file, map(self._folder.joinpath, MANIFESTS)), None)
-                for spec in self._specs(read_manifest(file) if file else {}).values():
+                manifest = read_manifest(file) if file else {}
+                for spec in () if on_connect(manifest) else self._specs(manifest).values():
                     self._start(spec)
         return self
 
@@ -97,24 +97,23 @@ class DevServices:
         one that cannot be run as it is.
         """
         specs = self._specs(manifest)
-        for key, each in list(self._starting.items()):
-            if specs.get(key) != each.spec:
-                self._starting.pop(key).work.cancel()
+        other = [key for key, each in self._starting.items() if specs.get(key) != each.spec]
+        _cancel([self._starting.pop(key).work for key in other])
         for key in [
             key for key, each in list(self._running.items()) if specs.get(key) != each.spec
         ]:
-            self._end(key)
+            self._run(self._running.pop(key).close())
         for key, spec in specs.items():
             if key not in self._running:
                 self._start(spec)
         begun = [each.work for each in self._starting.values()]
         self._starting.clear()
         try:
-            for work in begun:
-                work.result()
+            # The first that fails is told at once, however long another may take.
+            for done in wait((work.done for work in begun), return_when=FIRST_EXCEPTION).done:
+                done.result()
         except BaseException:
-            for work in begun:
-                work.cancel()
+            _cancel(begun)
             raise
         return {key: each.address for key, each in self._running.items()}
 
@@ -134,20 +133,7 @@ class DevServices:
 
     def new_lines(self) -> Iterator[Line]:
         """Return what the services printed, and what became of them, since the last call."""
-        for _ in range(len(self._lines)):
-            text, style = self._lines.popleft()
-            yield f"service   {clean(text)}", style
-        left_out = self._left_out - self._told
-        if left_out:
-            self._told += left_out
-            yield f"service   {left_out} more lines are left out", ""
-
-    def _say(self, text: str, style: str) -> None:
-        """Keep a line until it is shown; of those of a program that prints on and on, not all."""
-        if style or len(self._lines) < _MOST_LINES:
-            self._lines.append((text, style))
-        else:
-            self._left_out += 1
+        return self._lines.new()
 
     def _start(self, spec: "ServiceSpec") -> None:
         if spec.key in self._starting:
@@ -158,13 +144,16 @@ class DevServices:
         self._notes.mkdir(parents=True, exist_ok=True)
 
         async def started() -> None:
+            if task := asyncio.current_task():
+                self._starts.add(task)
+                task.add_done_callback(self._starts.discard)
             service = RunningService(
                 spec,
                 folder=self._folder,
                 note=note_of(self._notes, spec.key),
                 platform=self._platform,
                 overrides=lambda: self._overrides,
-                say=self._say,
+                say=self._lines.say,
             )
             await service.start()
             # Here, so that one which nobody waits for any more is ended with the others.
@@ -172,14 +161,18 @@ class DevServices:
 
         self._starting[spec.key] = _Starting(spec, self._submit(started()))
 
-    def _end(self, key: str) -> None:
-        self._run(self._running.pop(key).close())
-
     async def _end_all(self) -> None:
-        ends = (each.close() for each in self._running.values())
-        for found in await asyncio.gather(*ends, return_exceptions=True):
-            if found is not None:
-                raise found
+        """End those that run and, whoever waits for them, those that are being started.
+
+        If this is cancelled, their programs are killed.
+        """
+        starts = list(self._starts)
+        for start in starts:
+            start.cancel()
+        ends = [each.close() for each in self._running.values()]
+        found = await asyncio.gather(*ends, *starts, return_exceptions=True)
+        for failure in filter(None, found[: len(ends)]):
+            raise failure
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self._submit(work).result()
@@ -215,13 +208,16 @@ class _Work(Generic[Result]):
         try:
             return self.done.result()
         except BaseException:
-            self.cancel()
+            _cancel([self])
             raise
 
-    def cancel(self) -> None:
-        """Let it end where it is, and wait until it has cleaned up."""
-        self.done.cancel()
-        self.ended.wait(_CLEANING_SECONDS)
+
+def _cancel(works: "Iterable[_Work[Any]]") -> None:
+    """Let them end where they are, all at once, and wait until they have cleaned up."""
+    for work in works:
+        work.done.cancel()
+    for work in works:
+        work.ended.wait(_CLEANING_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
