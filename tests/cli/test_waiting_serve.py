@@ -1,10 +1,12 @@
 """``serve`` is begun before its command is known, and becomes it when it is told."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from ferryman.cli.forks import waiting_serve
 from ferryman.devtools.processes import Children
 from ferryman.server import waiting
 from tests.kit.platform import wait_until
@@ -49,6 +51,23 @@ def test_it_ends_with_who_began_it() -> None:
     assert begun.stdin is not None
     begun.stdin.close()
     assert begun.wait(SECONDS) == 0
+
+
+def test_one_that_was_told_is_not_killed(tmp_path: Path) -> None:
+    """As on a second Ctrl-C: a platform that is killed leaves its database running."""
+    with waiting_serve(["dev"]) as begun:
+        assert begun is not None
+        order = waiting.Order(["--help"], str(tmp_path), {}, str(tmp_path / "serve.log"))
+        assert waiting.tell(begun, order)
+    assert begun.stdin is not None
+    begun.stdin.close()
+    assert begun.wait(SECONDS) == 0
+
+
+def test_one_that_was_told_nothing_is_killed() -> None:
+    with waiting_serve(["dev"]) as begun:
+        assert begun is not None
+    assert begun.returncode == -signal.SIGKILL
 
 
 def test_names_that_are_no_text_start_another(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """What ``serve`` and ``dev`` begin before even the command line is read (ADR 125)."""
 
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ferryman.server.waiting import WaitingServe
 
 
 @contextmanager
@@ -28,10 +31,11 @@ def forks_of(words: Sequence[str]) -> Iterator[tuple[socket.socket, int] | None]
 
 
 @contextmanager
-def waiting_serve(words: Sequence[str]) -> "Iterator[subprocess.Popen[bytes] | None]":
+def waiting_serve(words: Sequence[str]) -> "Iterator[WaitingServe | None]":
     """Yield a ``serve`` that waits to be told what to do; None if these words only ask for help.
 
-    It imports beside us. It is ended here if it was told nothing, and else by what it was told.
+    It imports beside us. It is ended here if it was told nothing. Otherwise whoever told it ends
+    it, or it ends with us, in order: one that is killed leaves its database running.
     """
     if "--help" in words:
         yield None
@@ -46,7 +50,7 @@ def waiting_serve(words: Sequence[str]) -> "Iterator[subprocess.Popen[bytes] | N
     try:
         yield begun
     finally:
-        if begun.returncode is None:
+        if not begun.told and begun.returncode is None:
             waiting.end(begun)
 
 

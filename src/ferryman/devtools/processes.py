@@ -87,7 +87,7 @@ class Children:
         grace: float = GRACE_SECONDS,
         kept: bool = False,
         without: Sequence[str] = (),
-        begun: "subprocess.Popen[bytes] | None" = None,
+        begun: waiting.WaitingServe | None = None,
     ) -> Child:
         """Start ``ferryman NAME`` with these arguments.
 

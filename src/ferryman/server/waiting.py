@@ -35,9 +35,15 @@ class Order(msgspec.Struct, frozen=True):
     log: str
 
 
-def begin() -> "subprocess.Popen[bytes]":
+class WaitingServe(subprocess.Popen[bytes]):
+    """A ``serve`` that waits until it is ``told`` what to do."""
+
+    told = False
+
+
+def begin() -> WaitingServe:
     """Begin one, with a session of its own; tell it or end it. Raises ``OSError``."""
-    return subprocess.Popen(
+    return WaitingServe(
         own_program("ferryman", "serve", WORD),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -46,7 +52,7 @@ def begin() -> "subprocess.Popen[bytes]":
     )
 
 
-def tell(process: "subprocess.Popen[bytes]", order: Order) -> bool:
+def tell(process: WaitingServe, order: Order) -> bool:
     """Let it become `serve`; return False if it has ended."""
     if process.poll() is not None or process.stdin is None:
         return False
@@ -55,10 +61,11 @@ def tell(process: "subprocess.Popen[bytes]", order: Order) -> bool:
         process.stdin.flush()
     except (OSError, UnicodeEncodeError):  # it has just ended, or names are no text
         return False
+    process.told = True
     return True
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: WaitingServe) -> None:
     """End one that was told nothing, whatever it imports just now."""
     process.kill()
     process.wait()

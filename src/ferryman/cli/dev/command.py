@@ -25,7 +25,7 @@ from ferryman.devtools.dev import folder as dev_folder
 from ferryman.errors import PlatformError
 
 if TYPE_CHECKING:
-    from subprocess import Popen
+    from ferryman.server.waiting import WaitingServe
 
 _LOOK_SECONDS = 0.25
 _GRACE_SECONDS = 60.0
@@ -144,7 +144,7 @@ def _run(
     shown: Lines,
     *,
     inspect: int | None,
-    begun: "Popen[bytes] | None",
+    begun: "WaitingServe | None",
 ) -> int:
     """Run until Ctrl-C or the end of the command; return its exit status."""
     from ferryman.cli.dev.log import Log
