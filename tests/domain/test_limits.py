@@ -21,5 +21,15 @@ def test_the_documented_numbers() -> None:
     assert limits.FIND_KEYS == 100
 
 
+def test_the_documented_numbers_of_forges_services() -> None:
+    """Those that the tests of their rules take from here."""
+    assert (limits.CONSUMER_SECONDS, limits.LONGEST_CONSUMER_SECONDS) == (55, 900)
+    assert (limits.QUEUE_BYTES, limits.QUEUE_LONG_EVENT_BYTES) == (204_800, 102_400)
+    assert timedelta(hours=24) == limits.QUEUE_WINDOW
+    assert (limits.SQL_READ_SECONDS, limits.SQL_WRITE_SECONDS) == (5, 10)
+    assert (limits.SQL_TABLES, limits.SQL_DEFINITIONS_PER_MINUTE) == (200, 25)
+    assert (limits.OBJECT_BYTES, limits.OBJECT_REQUEST_BYTES) == (1 << 30, 1 << 10)
+
+
 def test_a_file_is_readable_no_longer_than_its_transfer_lives() -> None:
     assert limits.DATA_LIFE <= limits.TRANSFER_LIFE

@@ -180,3 +180,19 @@ def test_a_fixture_that_is_no_file_of_the_app_is_not_read(app: Path, tmp_path: P
     os.mkfifo(folder / "pipe.json")
     with pytest.raises(Invalid, match=r"pipe\.json to be a file"):
         read_overrides(app)
+
+
+def test_a_folder_has_so_many_files_of_so_many_bytes(app: Path) -> None:
+    folder = app / "answers" / "jira" / "many"
+    folder.mkdir()
+    for number in range(1_000 - len(FIXTURES)):
+        (folder / f"{number}.json").write_text("[]")
+    assert len(read_overrides(app).fixtures["jira"].rows) == 8
+    (folder / "one-more.json").write_text("[]")
+    with pytest.raises(Invalid, match="at most 1000 files; found 1001"):
+        read_overrides(app)
+    (folder / "one-more.json").unlink()
+    with (folder / "0.json").open("r+") as large:
+        large.truncate(8 << 20)
+    with pytest.raises(Invalid, match="at most 8 MiB of files"):
+        read_overrides(app)

@@ -13,7 +13,7 @@ import pytest
 from ferryman.config import Settings
 from ferryman.domain import sql as sql_rules
 from ferryman.domain.access import Actor
-from ferryman.errors import LimitExceeded, NotAllowed, OutsideError
+from ferryman.errors import LimitExceeded, NotAllowed, OutsideError, PlatformError
 from ferryman.services import app as app_service
 from ferryman.services import app_removal, expunge, signing_key, sql_tables
 from ferryman.services import customer as customer_service
@@ -174,6 +174,19 @@ async def test_a_database_in_development_has_a_greatest_size(own: Services) -> N
     await execute(own, app, "DROP TABLE t")
     # It is looked at again at once.
     await execute(own, app, "CREATE TABLE t (n INT)")
+
+
+async def test_a_statement_has_so_much_time(own: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that reads, and any other; the next one has as much again."""
+    app = await own.plan(HARBOUR, modules=MODULES)
+    await execute(own, app, "CREATE TABLE t (n INT)")
+    monkeypatch.setattr(sql_rules, "SQL_READ_SECONDS", 0.1)
+    monkeypatch.setattr(sql_rules, "SQL_WRITE_SECONDS", 0.1)
+    for query in ("SELECT SLEEP(600)", "INSERT INTO t SELECT SLEEP(600)"):
+        with pytest.raises(PlatformError, match="sql_query_timed_out"):
+            await execute(own, app, query)
+    monkeypatch.undo()
+    assert await execute(own, app, "SELECT n FROM t") == []
 
 
 async def test_the_size_is_not_asked_for_each_time() -> None:
