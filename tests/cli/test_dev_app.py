@@ -106,3 +106,32 @@ def test_a_package_of_the_workspace_is_watched(
         assert "changed: ../../packages/shared/index.js" in told
         assert f"\n{outcome}" in told
         assert said() == ""
+
+
+@pytest.mark.usefixtures("javascript")
+@pytest.mark.parametrize("place", ["", "../.."])
+def test_an_install_while_it_runs_is_noticed(
+    platform_process: PlatformProcess, tmp_path: Path, place: str
+) -> None:
+    """Of a package that the app could not be built without, here or for a whole workspace."""
+    admin = AdminClient(platform_process.url, platform_process.operator_token)
+    folder = tmp_path / "apps" / "notes"
+    (folder / "src").mkdir(parents=True)
+    for name, text in FORGE.items():
+        (folder / name).write_text(text)
+    (folder / "src" / "index.js").write_text(f"import 'tides';\n{FORGE['src/index.js']}")
+    app = DevApp(admin, folder, tmp_path, "org.example.install", None, "development")
+
+    def said() -> str:
+        app._last = 0.0
+        return "\n".join(line for line, _ in app.refresh())
+
+    assert "not registered (handler_module_missing)" in said()
+    packages = folder / place / "node_modules"
+    (packages / "tides").mkdir(parents=True)
+    (packages / "tides" / "index.js").write_text("exports.high = 1;\n")
+    assert said() == ""
+    (packages / ".package-lock.json").write_text("{}")
+    told = said()
+    assert f"changed: {Path(place) / 'node_modules' / '.package-lock.json'}" in told
+    assert "registered org.example.install" in told

@@ -19,7 +19,7 @@ from ferryman.devtools.definition import (
     read_manifest,
 )
 from ferryman.devtools.dev import folder as dev_folder
-from ferryman.devtools.dev.built_from import built_from
+from ferryman.devtools.dev.built_from import built_from, written_by_installs
 from ferryman.devtools.doctor.check_app import check, finding_text
 from ferryman.devtools.doctor.finding import Finding
 from ferryman.devtools.doctor.load_app import (
@@ -200,12 +200,14 @@ class DevApp:
 
     def _stamps(self) -> Stamps:
         found = []
-        for path in (*code_files(self._folder), *definition_files(self._folder)):
+        folder = self._folder
+        # What an app could not be built without may be there after an install.
+        for path in (*code_files(folder), *definition_files(folder), *written_by_installs(folder)):
             try:
                 stat = path.stat()
             except OSError:
                 continue
-            name = path.relative_to(self._folder).as_posix()
+            name = os.path.relpath(path, folder)
             found.append((name, stat.st_mtime_ns, stat.st_size))
         # Never empty, so that an app that is not there yet is looked for once, not forever.
         return frozenset([*found, (".", 0, 0), *self._look_at_served()])

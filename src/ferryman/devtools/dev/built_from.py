@@ -1,7 +1,7 @@
 """Find out which files the functions of an app are built from, wherever they are."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ferryman.devtools.definition import read_manifest
@@ -11,6 +11,7 @@ from ferryman.functions.bundle import Stamps, bundle, stamps
 from ferryman.functions.manifest import parse_manifest
 from ferryman.functions.source import handler_file, in_python
 
+_INSTALLED = (".package-lock.json", ".yarn-integrity", ".yarn-state.yml", ".modules.yaml")
 _NAMED = re.compile(r"^ *([^\s:][^:\n]*):\d+:\d+:", re.MULTILINE)
 
 
@@ -24,6 +25,16 @@ def handler_files(folder: Path) -> tuple[Path, ...]:
     except (PlatformError, StopIteration):
         pass  # whatever is wrong with it is shown when the app is registered
     return tuple(files)
+
+
+def written_by_installs(folder: Path) -> Iterator[Path]:
+    """Yield the files that npm, Yarn and pnpm write when all packages are there.
+
+    A workspace keeps them in a folder above.
+    """
+    for place in (folder, *folder.parents):
+        for name in _INSTALLED:
+            yield place / "node_modules" / name
 
 
 def built_from(folder: Path, before: Collection[str]) -> Stamps:
