@@ -1,8 +1,11 @@
 """What is kept of a function's output."""
 
 import asyncio
+import fcntl
 import os
 import re
+import termios
+from array import array
 
 import pytest
 from hypothesis import given, settings
@@ -67,36 +70,41 @@ def test_whole_lines_are_told_as_they_come(pieces: list[bytes], told: list[str])
     assert found == told
 
 
+@pytest.mark.parametrize("size", [1, 1 << 16], ids=["small", "large"])
 def test_what_prints_without_end_is_not_read_without_a_pause(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """So calls of others are not behind it; nothing of it is lost."""
+    """So calls of others are not behind it, however small its pieces are; nothing of it is lost."""
     monkeypatch.setattr(capture, "_PAUSE_SECONDS", 3600.0)
-    size = 1 << 16
-
-    async def fill(pipe: OutputPipe) -> None:
-        """Write as much as one pipe holds, as it is read."""
-        written = 0
-        while written < size:
-            try:
-                written += os.write(pipe.write_end, bytes(size - written))
-            except BlockingIOError:
-                await asyncio.sleep(0)
+    at_once = 17
 
     async def print_without_end() -> str:
         pipe = OutputPipe(LIMIT)
-        os.set_blocking(pipe.write_end, False)
         pipe.begin()
         pipe.attend()
-        for _ in range(2):
-            await fill(pipe)
-        for _ in range(100):
-            await asyncio.sleep(0)
-        with pytest.raises(BlockingIOError):
-            os.write(pipe.write_end, b"x")
+        for _ in range(at_once):
+            os.write(pipe.write_end, b"x" * size)
+            assert await left(pipe) == 0
+        os.write(pipe.write_end, b"x" * size)
+        assert await left(pipe) == size
         text = pipe.take()
+        pipe.attend()
+        os.write(pipe.write_end, b"more")
+        assert await left(pipe) == 0
+        assert pipe.take() == "more"
         pipe.close_write_end()
         pipe.close()
         return text
 
-    assert f"[... {2 * size} bytes in all ...]" in asyncio.run(print_without_end())
+    expected = Excerpt(LIMIT)
+    expected.add(b"x" * size * (at_once + 1))
+    assert asyncio.run(print_without_end()) == expected.text()
+
+
+async def left(pipe: OutputPipe) -> int:
+    """Let the loop read; return the number of bytes that a pipe holds then."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+    number = array("i", [0])
+    fcntl.ioctl(pipe.write_end, termios.FIONREAD, number)
+    return number[0]

@@ -9,7 +9,9 @@ from ferryman.domain.outcome import cut, storable
 
 _CHUNK = 1 << 16
 _PAUSE_SECONDS = 0.001
-"""The pause after a whole chunk, so that what prints without end leaves the loop to others."""
+"""The pause after each piece, so that what prints without end leaves the loop to others."""
+_AT_ONCE = 16
+"""Pieces of a call that are read without a pause, so that what ends soon does not wait for one."""
 
 LIVE_BYTES = 1 << 16
 """Most output of a call that is logged live, so that it cannot fill a log."""
@@ -105,12 +107,14 @@ class OutputPipe:
         os.set_blocking(self._read_end, False)
         self._loop = asyncio.get_running_loop()
         self._attended = False
+        self._at_once = 0
         self._pause: asyncio.TimerHandle | None = None
 
     def attend(self) -> None:
         """Drain it from now on as it fills, until :meth:`take`."""
         if not self._attended:
             self._attended = True
+            self._at_once = _AT_ONCE
             self._listen()
 
     def drain(self) -> None:
@@ -164,7 +168,12 @@ class OutputPipe:
         self._loop.add_reader(self._read_end, self._fills)
 
     def _fills(self) -> None:
-        if self._read() == _CHUNK:
+        # However small: lines that are written one by one would keep the loop busy as well.
+        if self._read() == 0:
+            return
+        if self._at_once:
+            self._at_once -= 1
+        else:
             self._loop.remove_reader(self._read_end)
             self._pause = self._loop.call_later(_PAUSE_SECONDS, self._listen)
 
