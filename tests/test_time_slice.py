@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.kit.time_slice import SHORT, needs_turns
 
 STARTER = """
 import json, os, subprocess, threading
-from ferryman.server import time_slice
+from ferryman import time_slice
 from tests.kit.time_slice import turn_of
 
 os.nice(1)
@@ -41,3 +42,32 @@ def test_what_a_process_starts_takes_short_turns_only_if_that_is_said() -> None:
     assert min(alone[1:]) > SHORT
     assert nice == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 1)
     assert (told, policy) == (False, os.SCHED_BATCH)
+
+
+COMPILER = """
+from pathlib import Path
+from ferryman import time_slice
+from ferryman.functions.compiler import Compiler
+
+assert time_slice.shorten(for_children=True)
+done = Compiler(Path.cwd()).run([], b"", 600)
+print(int(done.stdout))
+"""
+
+
+@needs_turns
+def test_a_compiler_takes_usual_turns_whoever_starts_it(tmp_path: Path) -> None:
+    """It computes for an app, as a function does."""
+    program = tmp_path / "esbuild"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys; sys.path.insert(0, {str(Path.cwd())!r})\n"
+        "from tests.kit.time_slice import turn_of; print(turn_of(0))\n"
+    )
+    program.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILER],
+        stdout=subprocess.PIPE,
+        check=True,
+        env={**os.environ, "FERRYMAN_ESBUILD": str(program)},
+    )
+    assert int(done.stdout) > SHORT

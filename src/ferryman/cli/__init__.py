@@ -74,8 +74,9 @@ def _run_platform(words: list[str]) -> None:
 
     Importing all takes a third of a second, and these two need no client either.
     """
+    from ferryman import time_slice
     from ferryman.cli.forks import forks_of
-    from ferryman.server import quick_start, time_slice, waiting
+    from ferryman.server import quick_start, waiting
 
     quick_start.prepare()
     time_slice.shorten(for_children=True)  # also the database, if it is ours

@@ -6,11 +6,14 @@ worker's user put into its bundle. Inside, it sees the source and the packages o
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ferryman import time_slice
 from ferryman.functions import toolchain, workspace
 from ferryman.functions.sandbox.command import View, bundler_command
 from ferryman.functions.sandbox.sandbox import Sandbox
@@ -65,6 +68,14 @@ class Compiler:
 def _run(
     words: list[str], text: bytes, seconds: float, **how: Any
 ) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        words, input=text, capture_output=True, check=False, timeout=seconds, **how
-    )
+
+    def run() -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(
+            words, input=text, capture_output=True, check=False, timeout=seconds, **how
+        )
+
+    # It computes for an app, so it takes usual turns on the processor, whoever asks for it. The
+    # thread that starts a process decides that.
+    usual = partial(time_slice.shorten, for_children=False)
+    with ThreadPoolExecutor(1, initializer=usual) as thread:
+        return thread.submit(run).result()

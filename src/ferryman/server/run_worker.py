@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from ferryman import refusals
+from ferryman import refusals, time_slice
 from ferryman.delivery import worker as delivery_worker
 from ferryman.ids import ephemeral_id
-from ferryman.server import collector, time_slice
+from ferryman.server import collector
 from ferryman.server.build import build
 from ferryman.server.debugging import check_debugging
 from ferryman.server.parent_watchdog import exit_with_parent
