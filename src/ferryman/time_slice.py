@@ -15,8 +15,11 @@ import sys
 _SECONDS = 0.0001
 """The shortest turn that Linux knows."""
 
-_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
-"""The number of the system call, for which most C libraries have no function."""
+_NUMBERS = {"x86_64": (314, 315), "aarch64": (274, 275)}
+"""The numbers of ``sched_setattr`` and ``sched_getattr``, for which few C libraries have functions.
+
+musl refuses ``sched_getscheduler`` too.
+"""
 
 _ATTRIBUTES = "=IIQiIQQQ"
 """``struct sched_attr``: size, policy, flags, nice, priority, runtime, deadline and period."""
@@ -31,14 +34,20 @@ def shorten(*, for_children: bool) -> bool:
     ``for_children``, else usual ones. Whoever gave this process another policy of scheduling has
     reasons, so that stays.
     """
-    if sys.platform != "linux" or platform.machine() not in _SCHED_SETATTR:
+    numbers = _NUMBERS.get(platform.machine()) if sys.platform == "linux" else None
+    if numbers is None:
         return False
-    if os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK != os.SCHED_OTHER:
+    library, size = ctypes.CDLL(None), struct.calcsize(_ATTRIBUTES)
+    set_number, get_number = map(ctypes.c_long, numbers)
+    # Old kernels take no notice of the turn, and some sandboxes refuse the calls.
+    now = ctypes.create_string_buffer(size)
+    if library.syscall(get_number, 0, now, ctypes.c_uint(size), ctypes.c_uint(0)) != 0:
         return False
-    flags = 0 if for_children else _RESET_ON_FORK
-    nice, turn = os.getpriority(os.PRIO_PROCESS, 0), int(_SECONDS * 1e9)
-    size = struct.calcsize(_ATTRIBUTES)
-    attributes = struct.pack(_ATTRIBUTES, size, os.SCHED_OTHER, flags, nice, 0, turn, 0, 0)
-    number = _SCHED_SETATTR[platform.machine()]
-    # Older kernels take no notice of the turn, and some sandboxes refuse the call.
-    return bool(ctypes.CDLL(None).syscall(ctypes.c_long(number), 0, attributes, 0) == 0)
+    _, policy, flags, nice, *_ = struct.unpack(_ATTRIBUTES, now.raw)
+    if policy != os.SCHED_OTHER:
+        return False
+    if not for_children:
+        flags |= _RESET_ON_FORK
+    turn = int(_SECONDS * 1e9)
+    wanted = struct.pack(_ATTRIBUTES, size, policy, flags, nice, 0, turn, 0, 0)
+    return bool(library.syscall(set_number, 0, wanted, ctypes.c_uint(0)) == 0)
