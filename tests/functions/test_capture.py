@@ -76,7 +76,8 @@ def test_what_prints_without_end_is_not_read_without_a_pause(
 ) -> None:
     """So calls of others are not behind it, however small its pieces are; nothing of it is lost."""
     monkeypatch.setattr(capture, "_PAUSE_SECONDS", 3600.0)
-    at_once = 17
+    monkeypatch.setattr(capture, "_AT_ONCE", 2)
+    at_once = 2 + 1
 
     async def print_without_end() -> str:
         pipe = OutputPipe(LIMIT)

@@ -10,7 +10,7 @@ from ferryman.domain.outcome import cut, storable
 _CHUNK = 1 << 16
 _PAUSE_SECONDS = 0.001
 """The pause after each piece, so that what prints without end leaves the loop to others."""
-_AT_ONCE = 16
+_AT_ONCE = 256
 """Pieces of a call that are read without a pause, so that what ends soon does not wait for one."""
 
 LIVE_BYTES = 1 << 16
