@@ -47,14 +47,14 @@ async def upload_url(platform: Platform, app: AppRow, new: NewObject, seconds: f
     """
     where = _place(app, new.name)
     object_rules.check_new(new)
-    await key_value_service.admit(platform, app, new.size)
 
     async def check(tx: Transaction, _: SiteRow) -> datetime:
         if not new.overwrite and await object_store.find(tx, where, new.name):
             raise refusals.app_object.EXISTS()
         return object_rules.expiry(tx.now, seconds)
 
-    expires = await key_value_service.in_transaction(platform, app, check, placed=False)
+    async with key_value_service.admitted(platform, app, new.size):
+        expires = await key_value_service.in_transaction(platform, app, check, placed=False)
     return await _url(
         platform,
         ObjectGrant(

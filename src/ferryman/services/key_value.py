@@ -1,6 +1,7 @@
 """An app's key-value store on the site that a call is for (ADR 87)."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -107,14 +108,14 @@ async def put(
     Raises :class:`Conflict` (``kvs_key_conflict``).
     """
     write = checked(app, write)
-    await admit(platform, app, write.size)
-    if returned is ReturnedValue.PREVIOUS:
+    async with admitted(platform, app, write.size):
+        if returned is ReturnedValue.PREVIOUS:
 
-        async def put_and_return(tx: Transaction, site: SiteRow) -> ValueRow | None:
-            return await _replace(tx, app, site, write, secret=secret)
+            async def put_and_return(tx: Transaction, site: SiteRow) -> ValueRow | None:
+                return await _replace(tx, app, site, write, secret=secret)
 
-        return await in_transaction(platform, app, put_and_return, placed=bool(write.entity))
-    stored = await put_all(platform, app, [write], secret=secret, override=write.override)
+            return await in_transaction(platform, app, put_and_return, placed=bool(write.entity))
+        stored = await put_all(platform, app, [write], secret=secret, override=write.override)
     if write.name not in stored:
         raise refusals.key_value.KEY_CONFLICT()
     return stored[write.name] if returned is ReturnedValue.LATEST else None
@@ -171,10 +172,14 @@ async def delete(
         await key_value_store.delete(tx, where, keys, secret=secret, entity=entity)
 
 
-async def admit(platform: Platform, app: AppRow, size: int) -> None:
-    """Count bytes that are about to be stored; refuse more than an app may hold."""
-    async with platform.database.reading() as tx, platform.held_bytes.admit(tx, app.app_id, size):
-        pass
+@asynccontextmanager
+async def admitted(platform: Platform, app: AppRow, size: int) -> AsyncIterator[None]:
+    """Count bytes that the block stores; refuse more than an app may hold."""
+    async with AsyncExitStack() as until_stored:
+        async with platform.database.reading() as tx:
+            counted = platform.held_bytes.admit(tx, app.app_id, size)
+            await until_stored.enter_async_context(counted)
+        yield
 
 
 async def in_transaction(

@@ -49,13 +49,13 @@ async def put(
             allowed.append(key_value_service.checked(app, write))
         except PlatformError as refused:
             failed[write.name] = refused
-    await key_value_service.admit(platform, app, sum(write.size for write in allowed))
     stored: dict[Name, ValueRow] = {}
-    for override in (True, False):
-        if some := [write for write in allowed if write.override is override]:
-            stored |= await key_value_service.put_all(
-                platform, app, some, secret=False, override=override
-            )
+    async with key_value_service.admitted(platform, app, sum(write.size for write in allowed)):
+        for override in (True, False):
+            if some := [write for write in allowed if write.override is override]:
+                stored |= await key_value_service.put_all(
+                    platform, app, some, secret=False, override=override
+                )
     failed |= {
         write.name: refusals.key_value.KEY_CONFLICT()
         for write in allowed
@@ -86,7 +86,6 @@ async def transact(
     key_value_rules.check_group([change.name for change in changes], size)
     ready = {change.name: _ready(app, change) for change in changes}
     writes = [change.write for change in ready.values() if change.write is not None]
-    await key_value_service.admit(platform, app, sum(write.size for write in writes))
 
     async def apply(tx: Transaction, site: SiteRow) -> None:
         # In the order of all that write, so that none waits for another that waits for it.
@@ -94,7 +93,8 @@ async def transact(
             await _apply(tx, app, site, change)
 
     placed = any(entity for entity, _ in ready)
-    await key_value_service.in_transaction(platform, app, apply, placed=placed)
+    async with key_value_service.admitted(platform, app, sum(write.size for write in writes)):
+        await key_value_service.in_transaction(platform, app, apply, placed=placed)
 
 
 def _ready(app: AppRow, change: KeyChange) -> KeyChange:

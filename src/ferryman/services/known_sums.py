@@ -5,6 +5,7 @@ import math
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 K = TypeVar("K", bound=Hashable)
 
@@ -14,8 +15,11 @@ _SECONDS = 1.0
 _TIMES = 20
 """A sum is used for this many times as long as it took, so sums take a twentieth of the time."""
 
-_AHEAD = 10.0
-"""Seconds of use that a key may be behind with before it is not added up out of turn."""
+_AHEAD = 60.0
+"""Seconds of use that a key may be behind with before it is not added up out of turn.
+
+So three seconds of sums at most come out of turn; on a busy machine a short one takes a while.
+"""
 
 _FEW = 1_000
 
@@ -23,6 +27,7 @@ _FEW = 1_000
 @dataclass(slots=True)
 class _Sum:
     value: int
+    began: float
     fresh_until: float
     used_up: float
     """When all sums of this key so far have been used for as long as they should."""
@@ -34,30 +39,50 @@ class KnownSums(Generic[K]):
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._sums: dict[K, _Sum] = {}
+        self._turns: WeakValueDictionary[K, asyncio.Lock] = WeakValueDictionary()
+        self._meanwhile: dict[K, int] = {}
+        """What was added since the sum that is being added up began."""
 
     async def get(
         self, key: K, add_up: Callable[[], Awaitable[int]], *, most: float = math.inf
     ) -> int:
-        """Return a sum, added up again if it is old.
+        """Return a sum, added up again if it is old, by one caller at a time.
 
         One that is over ``most`` is added up again at once, unless sums of its key took more than
-        their part of the time lately.
+        their part of the time lately. ``add_up`` need not see what is added after it began.
         """
-        known, now = self._sums.get(key), self._clock()
-        if known is not None:
-            spent = known.used_up - now > _AHEAD
-            if spent or (now < known.fresh_until and known.value <= most):
+        asked = self._clock()
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        known = self._sums.get(key)
+        # While another caller adds up, what fits by an old sum does not wait for it.
+        if known and (_serves(known, asked, most) or (turn.locked() and known.value <= most)):
+            return known.value
+        async with turn:
+            known, began = self._sums.get(key), self._clock()
+            # One that began since we asked is as new as ours would be.
+            if known and (known.began >= asked or _serves(known, began, most)):
                 return known.value
-        if known is None and len(self._sums) > _FEW:
-            self._sums.clear()
-        value = await add_up()
-        end = self._clock()
-        use = _TIMES * (end - now)
-        used_up = end + use if known is None else max(end, known.used_up) + use
-        self._sums[key] = _Sum(value, end + max(_SECONDS, use), used_up)
-        return value
+            if known is None and len(self._sums) > _FEW:
+                self._sums.clear()
+            self._meanwhile[key] = 0
+            try:
+                value = await add_up()
+            finally:
+                added = self._meanwhile.pop(key)
+            end = self._clock()
+            use = _TIMES * (end - began)
+            used_up = (end if known is None else max(end, known.used_up)) + use
+            self._sums[key] = _Sum(value + added, began, end + max(_SECONDS, use), used_up)
+            return value + added
 
     def add(self, key: K, more: int) -> None:
         """Add to a sum what will be part of it."""
         if known := self._sums.get(key):
             known.value += more
+        if key in self._meanwhile:
+            self._meanwhile[key] += more
+
+
+def _serves(known: _Sum, now: float, most: float) -> bool:
+    spent = known.used_up - now > _AHEAD
+    return spent or (now < known.fresh_until and known.value <= most)

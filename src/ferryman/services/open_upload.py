@@ -1,6 +1,7 @@
 """An app's own upload: load and check it, sign the URLs of its parts, and restart it."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -131,13 +132,15 @@ async def _reserve(
     platform: Platform, app: AppRow, upload: UploadRow, parts: Sequence[PartRequest]
 ) -> None:
     """Count parts that may come among the bytes that the app holds."""
-    grown = with_parts(upload, parts)
-    if grown == upload:
+    if with_parts(upload, parts) == upload:
         return
-    async with platform.database.statement() as tx:
-        more = grown.reserved - upload.reserved
-        async with platform.held_bytes.admit(tx, app.app_id, more):
-            await upload_store.reserve(tx, grown)
+    async with AsyncExitStack() as until_committed, platform.database.transaction() as tx:
+        # Parts of a file are asked for at once, and each would count those before it again.
+        upload = await upload_store.hold(tx, upload)
+        grown = with_parts(upload, parts)
+        admitted = platform.held_bytes.admit(tx, app.app_id, grown.reserved - upload.reserved)
+        await until_committed.enter_async_context(admitted)
+        await upload_store.reserve(tx, grown)
 
 
 async def restart(platform: Platform, upload: UploadRow) -> bool:

@@ -63,17 +63,17 @@ async def push(
     for event in events:
         if event.concurrency is not None:
             check_text("key", event.concurrency.key, longest=KEY_CHARACTERS)
-    await key_value_service.admit(platform, app, size)
     lane, numbered = QueueLane(app.app_id, queue), {new_id(): event for event in events}
-    async with platform.database.statement() as tx:
-        if await _push(tx, lane, where, job_id, numbered, chain):
-            return
 
     async def again(tx: Transaction, _site: SiteRow) -> bool:
         return await _push(tx, lane, where, job_id, numbered, chain)
 
-    # The app may never have been on the site, or another call opened it meanwhile.
-    await key_value_service.in_transaction(platform, app, again, placed=False)
+    async with key_value_service.admitted(platform, app, size):
+        async with platform.database.statement() as tx:
+            if await _push(tx, lane, where, job_id, numbered, chain):
+                return
+        # The app may never have been on the site, or another call opened it meanwhile.
+        await key_value_service.in_transaction(platform, app, again, placed=False)
 
 
 async def _push(

@@ -92,9 +92,12 @@ class HeldBytes:
         return held, self._limit
 
     async def _add_up(self, tx: Transaction, app_id: UUID, besides: int = 0) -> int:
-        """Return all bytes that are committed or about to be, except ``besides``."""
-        committed = await upload_store.bytes_of_app(tx, app_id)
-        return committed + self._coming[app_id] - besides
+        """Return all bytes that are committed or about to be, except ``besides``.
+
+        What comes now may be committed and over before the answer is here, which lacks it then.
+        """
+        coming = self._coming[app_id] - besides
+        return coming + await upload_store.bytes_of_app(tx, app_id)
 
 
 class AppObjects:

@@ -101,10 +101,6 @@ async def load(
         app = await app_service.find(tx, name, by.reach)
     writes = {secret: _writes(app, request, secret=secret) for secret in (False, True)}
     every = [write for group in writes.values() for write in group]
-    await key_value_service.admit(platform, app, sum(write.size for write in every))
-    async with platform.database.transaction() as tx:
-        if not await key_value_store.open_site(tx, AppSite(app.app_id, site), planned=False):
-            raise refusals.app.NOT_FOUND(id=name)
 
     async def put(tx: Transaction, kept: SiteRow) -> None:
         for secret, group in ((secret, group) for secret, group in writes.items() if group):
@@ -116,7 +112,11 @@ async def load(
 
     owner = replace(app, site=site)
     placed = any(write.entity for write in every)
-    await key_value_service.in_transaction(platform, owner, put, placed=placed)
+    async with key_value_service.admitted(platform, app, sum(write.size for write in every)):
+        async with platform.database.transaction() as tx:
+            if not await key_value_store.open_site(tx, AppSite(app.app_id, site), planned=False):
+                raise refusals.app.NOT_FOUND(id=name)
+        await key_value_service.in_transaction(platform, owner, put, placed=placed)
     return LoadedState(stored=len(every))
 
 

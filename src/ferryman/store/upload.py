@@ -1,7 +1,7 @@
 """Uploads, from their start until they become a file or are given up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -158,6 +158,14 @@ async def bytes_of_app(tx: Transaction, app_id: UUID) -> int:
     """Return the bytes of an app's files that are kept, its open uploads at most, and values."""
     held: int = await SQL.bytes_of_app(tx.connection, app_id=app_id)
     return held
+
+
+async def hold(tx: Transaction, upload: UploadRow) -> UploadRow:
+    """Return an upload with what it may hold by now, which nobody raises until the commit."""
+    row = await SQL.hold_upload(tx.connection, upload_id=upload.upload_id)
+    if row is None:  # deleted with its transfer meanwhile
+        return upload
+    return replace(upload, parts=row["parts"], largest_part=row["largest_part"])
 
 
 async def reserve(tx: Transaction, upload: UploadRow) -> None:

@@ -62,6 +62,9 @@ SELECT CAST((
     SELECT coalesce(sum(octet_length(body)), 0) FROM queue_event
     WHERE app_id = :app_id AND state = 'PENDING' AND worker_id IS NULL) AS bigint);
 
+-- name: hold_upload^
+SELECT parts, largest_part FROM upload WHERE upload_id = :upload_id FOR NO KEY UPDATE;
+
 -- name: reserve_upload!
 UPDATE upload SET parts = greatest(parts, :parts),
     largest_part = greatest(largest_part, :largest_part)
