@@ -103,3 +103,52 @@ def test_rows_of_an_earlier_filter_do_not_come_back(
     wait_until(lambda: page.evaluate("!running"))
     assert "No transfer matches" in page.locator("#list").inner_text()
     page.unroute_all()
+
+
+def test_nothing_changes_while_something_is_pressed(
+    page: Page, platform_process: PlatformProcess, ready: FunctionMigration
+) -> None:
+    """Not even beside it: the button would be elsewhere when it is released."""
+    enter(page, platform_process)
+    page.goto(f"{platform_process.url}/console/migrations/{ready.migration_id}")
+    archive = page.get_by_role("button", name="Archive")
+    page.locator("summary", has_text="Copy…").hover()
+    page.mouse.down()
+    ready.cancel()
+    page.evaluate(UPDATE)
+    assert archive.count() == 0
+    page.mouse.up()
+    expect(page.get_by_label("Name")).to_be_visible()
+    expect(archive).to_be_visible()
+
+
+def test_the_last_update_comes_once_nothing_is_unfolded(
+    page: Page, platform_process: PlatformProcess, ready: FunctionMigration
+) -> None:
+    """The transfer ends while somebody is asked whether to cancel it."""
+    enter(page, platform_process)
+    page.goto(f"{platform_process.url}/console/transfers/{ready.transfer_id}")
+    cancel = page.locator("summary", has_text="Cancel…")
+    cancel.click()
+    ready.cancel()
+    page.evaluate(UPDATE)
+    wait_until(lambda: page.evaluate("!running && !pending"))
+    cancel.click()
+    expect(cancel).to_have_count(0)
+
+
+def test_the_focus_does_not_go_to_a_button_that_does_something_else(
+    page: Page, platform_process: PlatformProcess, ready: FunctionMigration
+) -> None:
+    """Enter would start what somebody else has stopped."""
+    enter(page, platform_process)
+    selection = {"cloudAppKey": ready.registration["cloudAppKey"], "stuck": False}
+    plan = {"operation": "cancel", "selection": selection}
+    job = ready.admin.ok("POST", "/admin/v1/jobs", plan)["jobId"]
+    page.goto(f"{platform_process.url}/console/jobs/{job}")
+    page.get_by_role("button", name="Cancel 1").focus()
+    ready.admin.ok("POST", f"/admin/v1/jobs/{job}/stop")
+    page.evaluate(UPDATE)
+    button = page.get_by_role("button", name="Go on")
+    expect(button).to_be_visible()
+    expect(button).not_to_be_focused()

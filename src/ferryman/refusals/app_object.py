@@ -33,7 +33,7 @@ KEY_INVALID = Refusal(
     Invalid,
     expected="a key of 1 to 1,024 bytes, of Unicode text",
     found="{found}",
-    fix="Give the object a shorter key, of valid Unicode text.",
+    fix="Give the object a key of that length, of valid Unicode text.",
 )
 LENGTH_INVALID = Refusal(
     "os_invalid_length",

@@ -104,6 +104,9 @@ let running = false;
 let again = false;
 /* What each part was last made from: what script added since is no change. */
 const shown = new WeakMap();
+/* Whether a part was left as it is, since something in it is open. */
+let behind = false;
+document.addEventListener("toggle", ({ target }) => behind && !target.open && soon(), true);
 
 async function refresh() {
   if (document.hidden) {
@@ -129,16 +132,21 @@ async function refresh() {
       again = true;
       return;
     }
+    /* A button that is exchanged, or moved, between press and release is never pushed. */
+    if ($("main :active")) {
+      again = true;
+      return;
+    }
     const fresh = new DOMParser().parseFromString(text, "text/html");
+    behind = false;
     for (const part of $$("[data-part]")) {
       const next = fresh.getElementById(part.id);
-      /* What somebody is about to read or to send stays. */
-      if (!next || $("details.confirm[open], details.menu[open], dialog[open], .htmx-request, div.event, svg.choosing", part)) continue;
+      if (!next) continue;
       const html = next.innerHTML;
       if ((shown.has(part) ? shown.get(part) : part.innerHTML) === html) continue;
-      /* A button that is exchanged between press and release is never pushed. */
-      if ($(":active", part)) {
-        again = true;
+      /* What somebody is about to read or to send stays. */
+      if ($("details.confirm[open], details.menu[open], dialog[open], .htmx-request, div.event, svg.choosing", part)) {
+        behind = true;
         continue;
       }
       const chosen = new Set($$("input[name=chosen]:checked", part).map((each) => each.value));
@@ -165,7 +173,7 @@ async function refresh() {
       clock.dataset.seen = String(Date.now());
     }
     const live = $("[data-live]");
-    if (live && !$("[data-live]", fresh)) {
+    if (live && !behind && !$("[data-live]", fresh)) {
       delete live.dataset.live;
       stop();
     }
@@ -200,6 +208,8 @@ function focusAgain({ row, at, does: did }) {
   const all = stops(found);
   const same = all.filter((each) => does(each) === did);
   const next = same.length && !same.includes(all[at]) ? same[0] : all[at];
+  /* Nor the one that took its place: that may do the opposite. */
+  if (!same.length && next?.matches("button")) return;
   next?.focus({ preventScroll: true });
 }
 
