@@ -72,7 +72,7 @@ def test_all_but_what_workers_start_take_short_turns_on_the_processor(
     assert not any(os.sched_getscheduler(pid) & os.SCHED_RESET_ON_FORK for pid in pids)
 
     def alone() -> list[int]:
-        workers = [each.pid for each in serve.children() if "worker" in each.cmdline()]
+        workers = [each.pid for each in platform.workers()]
         return [pid for pid in workers if os.sched_getscheduler(pid) & os.SCHED_RESET_ON_FORK]
 
     assert [turn_of(pid) for pid in wait_until(alone)] == [SHORT]
