@@ -211,10 +211,10 @@ def the_function_takes_all_the_memory(apps: Apps) -> RemoteMigration:
 
 @breaks("delivery", "app_failed", "the app's log")
 def the_time_is_over_while_a_retry_waits(apps: Apps) -> RemoteMigration:
-    migration = apps.forge(windowSeconds=20)
+    migration = apps.forge(windowSeconds=60)
     migration.inbox.refused.add(UPLOADED)
     exported(migration)
-    migration.advance(minutes=0.5)
+    migration.advance(minutes=1.5)
     assert migration.status == "TIMED_OUT"
     return migration
 

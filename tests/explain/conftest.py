@@ -10,8 +10,7 @@ from tests.kit.platform import PlatformProcess
 from tests.kit.receiver import Receiver
 
 _SHORT = {
-    "FERRYMAN_REMOTE_SECONDS": "2",
-    "FERRYMAN_FUNCTION_SECONDS": "3",
+    "FERRYMAN_FUNCTION_SECONDS": "10",
     "FERRYMAN_RATE_BURST": "150",
     "FERRYMAN_RATE_PER_SECOND": "2",
 }

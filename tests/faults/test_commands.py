@@ -140,10 +140,13 @@ def test_dev_with_faults(app: Path, tmp_path: Path, ferryman: Command) -> None:
             start_new_session=True,
         )
 
+    def said() -> str:
+        return log.read_text(errors="replace")
+
     def says(text: str, after: int) -> None:
         def look() -> bool:
-            assert process.poll() is None, log.read_text()
-            return text in log.read_text()[after:]
+            assert process.poll() is None, said()
+            return text in said()[after:]
 
         wait_until(look, 200)
 
@@ -152,7 +155,7 @@ def test_dev_with_faults(app: Path, tmp_path: Path, ferryman: Command) -> None:
         here = ferryman.given(FERRYMAN_DATA_DIR=str(app / ".ferryman"), FERRYMAN_URL="")
         kept = json.loads((app / ".ferryman" / "dev.json").read_text())
         for _ in range(2):
-            before = len(log.read_text())
+            before = len(said())
             done = here("migrate", "--files", str(tmp_path / "notes"), "--url", kept["url"])
             assert done.returncode == 0, done.stdout + done.stderr
             says("fault     call find:1: lost", before)
