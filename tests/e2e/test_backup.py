@@ -108,7 +108,7 @@ def test_a_drill_calls_nobody_and_transfers_go_on_after_a_restore(
     with PlatformProcess(folder, env={"FERRYMAN_NO_DELIVERY": "true"}) as drill:
         assert drill.workers() == []
         admin = drill.caller(drill.operator_token)
-        readiness = admin.ok("GET", "/readyz")
+        readiness = drill.readiness()
         assert readiness["status"] == "degraded"
         assert readiness["checks"]["delivery"]["ok"] is False
         console = Console(drill)

@@ -13,7 +13,7 @@ import urllib3
 
 from tests.kit.app_objects import ObjectApp
 from tests.kit.command import Command
-from tests.kit.platform import PlatformProcess
+from tests.kit.platform import PlatformProcess, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -78,8 +78,8 @@ def test_no_plain_byte_is_in_the_data_folder(tmp_path: Path, database: str) -> N
         before = plain_files(data)
         assert len(before) == 2, "the object, and the part that came before the key"
 
-        ready = platform.caller(None).call("GET", "/readyz").json
-        assert ready["checks"]["objectStore"]["found"] == "it answers, and encrypts files"
+        told = "it answers, and encrypts files"
+        wait_until(lambda: platform.readiness()["checks"]["objectStore"]["found"] == told)
         resumed.send(2)
         platform.kill()
         platform.start()

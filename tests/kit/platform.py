@@ -295,6 +295,28 @@ class PlatformProcess:
         pid_file = self.data_dir / "postgres" / "postmaster.pid"
         return psutil.Process(int(pid_file.read_text().splitlines()[0]))
 
+    def readiness(self) -> Any:
+        """Return what ``/readyz`` says; a busy machine may be late at its checks once."""
+        caller = Caller(self.url, None)
+
+        def ready() -> Any:
+            reply = caller.call("GET", "/readyz")
+            return reply.json if reply.status == 200 else None
+
+        try:
+            return wait_until(ready)
+        finally:
+            caller.close()
+
+    def hosting(self) -> str:
+        """Return how functions run, once it is found out, as ``/readyz`` has it."""
+
+        def found() -> str | None:
+            said = str(self.readiness()["checks"]["functions"]["found"])
+            return None if "being tried" in said else said
+
+        return wait_until(found)
+
     def caller(self, token: str | None) -> Caller:
         """Return a client with that token."""
         caller = Caller(self.url, token)

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from tests.kit.function_app import FunctionMigration
-from tests.kit.platform import PlatformBehind, PlatformProcess, free_port, wait_until
+from tests.kit.platform import PlatformBehind, PlatformProcess, free_port
 from tests.networks.authority import Authority
 from tests.networks.programs import HOST, scratch, tls_servers, with_hosts
 from tools.ceph import Ceph
@@ -126,14 +126,9 @@ def test_a_function_reads_what_a_private_authority_vouches_for(
     if language == "javascript":
         request.getfixturevalue("javascript")
         more = {"code": JAVASCRIPT, "file": "index.js"}
-    admin = running.caller(running.operator_token)
-
-    def found() -> str:
-        return str(admin.ok("GET", "/readyz")["checks"]["functions"]["found"])
-
-    wait_until(lambda: "being tried" not in found())
-    if not found().startswith("sandboxed"):
-        pytest.skip(found())
+    found = running.hosting()
+    if not found.startswith("sandboxed"):
+        pytest.skip(found)
     migration = FunctionMigration.begin(running, tmp_path / "app", **more)
     given = (platform.url, migration.tokens["serverToken"], migration.transfer_id)
     subprocess.run(

@@ -32,14 +32,9 @@ def platform(tmp_path: Path, packages: Path) -> Iterator[PlatformProcess]:
     platform = PlatformProcess(tmp_path / "data")
     platform.env = {"FERRYMAN_FUNCTIONS": "sandboxed", "FERRYMAN_FUNCTION_READS": str(packages)}
     with platform:
-        admin = platform.caller(platform.operator_token)
-
-        def said() -> str:
-            return str(admin.ok("GET", "/readyz")["checks"]["functions"]["found"])
-
-        wait_until(lambda: "being tried" not in said())
-        if not said().startswith("sandboxed"):
-            pytest.skip(said())
+        found = platform.hosting()
+        if not found.startswith("sandboxed"):
+            pytest.skip(found)
         yield platform
 
 

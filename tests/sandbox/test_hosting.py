@@ -123,7 +123,7 @@ def test_held_functions_run_when_they_may_again(tmp_path: Path) -> None:
         platform.env = {"FERRYMAN_FUNCTIONS": "none"}
         platform.start()
         message = held.send("second")
-        found = platform.caller(platform.operator_token).ok("GET", "/readyz")
+        found = platform.readiness()
         assert (found["functions"], found["checks"]["functions"]["ok"]) == ("none", False)
         refused = held.admin.refused(400, "POST", "/admin/v1/apps", held.registration)
         assert refused["code"] == "functions_off"
