@@ -1,15 +1,19 @@
 """What happens to a transfer, as lines for eyes."""
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
-from ferryman.cli.dev.log import Printed, rest_of
+from ferryman.cli.dev.log import Log, Printed, rest_of
 from ferryman.cli.output.entries import shortened
 from ferryman.cli.output.fold import Fold
 from ferryman.cli.output.lines import Level, Lines, level_of
+from ferryman.client.admin import AdminClient
+from ferryman.client.local import URL
 from ferryman.client.timeline_text import line
 from ferryman.devtools.dev.calls import call_line
 from ferryman.wire.transfer import TimelineEntry
@@ -24,6 +28,12 @@ ATTEMPT: dict[str, Any] = {
     "eventType": UPLOADED,
     "label": "notes",
     "durationMs": 12,
+}
+PRINTED: dict[str, Any] = {
+    "event": "function.printed",
+    "function": "import-file",
+    "number": 1,
+    "text": "7 notes\n",
 }
 TRACEBACK = 'Traceback:\n  File "index.py", line 3, in run\nKeyError: 7'
 FAILED: dict[str, Any] = {
@@ -248,3 +258,23 @@ def test_a_call_of_an_app() -> None:
         "by an unknown app",
         "red",
     )
+
+
+@pytest.mark.parametrize(
+    ("facts", "terminal", "shown"),
+    [
+        ({"transfer": TRANSFER, "message": MESSAGE}, False, "51f6285d    | 7 notes"),
+        ({"queue": "imports-of-notes", "job": "j"}, False, "imports-    | 7 notes"),
+        ({"queue": "notes", "job": "j"}, False, "notes       | 7 notes"),
+        ({"queue": "notes", "job": "j"}, True, "import-file | 7 notes"),
+    ],
+)
+def test_output_is_shown_with_whose_it_is(
+    tmp_path: Path, facts: dict[str, str], *, terminal: bool, shown: str
+) -> None:
+    """That of a transfer, or of a queue, whose events belong to none."""
+    served = tmp_path / "serve.log"
+    served.write_text(json.dumps(PRINTED | facts) + "\n")
+    log = Log(AdminClient(URL, ""), served, Lines(Level.NORMAL, terminal=terminal))
+    [(found, _)] = log._of_platform()
+    assert found.strip() == shown

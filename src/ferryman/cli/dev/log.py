@@ -140,12 +140,14 @@ class Log:
         lines = text.splitlines()
         printed.lines += len(lines)
         printed.size += len(text.encode())
-        yield from self._output(lines, str(entry.get("transfer")), entry.get("function"))
+        # An event of a queue belongs to no transfer.
+        whose = str(entry.get("transfer") or entry.get("queue"))
+        yield from self._output(lines, whose, entry.get("function"))
 
-    def _output(self, lines: Iterable[str], transfer_id: str, function: object) -> Iterator[Line]:
+    def _output(self, lines: Iterable[str], whose: str, function: object) -> Iterator[Line]:
         if self._lines.quiet:
             return
-        head = f"{INDENT}{function} |" if self._lines.short else f"{transfer_id[:8]}    |"
+        head = f"{INDENT}{function} |" if self._lines.short else f"{whose[:8]:<8}    |"
         yield from ((clean(f"{head} {line}"), "dim") for line in lines)
 
 
