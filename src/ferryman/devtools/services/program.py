@@ -106,6 +106,7 @@ class Program:
                 with suppress(subprocess.TimeoutExpired):
                     self._status = self._process.wait(_LAST_SECONDS)
                     self._note.unlink(missing_ok=True)
+                self._output.close()
                 raise
             os.killpg(self._process.pid, signal.SIGKILL)
             await self.ended()
@@ -136,6 +137,10 @@ class Output(asyncio.Protocol):
         """
         with suppress(TimeoutError):
             await asyncio.wait_for(self._over.wait(), _LAST_SECONDS)
+        self.close()
+
+    def close(self) -> None:
+        """Take no more."""
         if self._transport is not None:
             self._transport.close()
 
