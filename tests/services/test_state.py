@@ -192,7 +192,7 @@ async def test_values_that_replace_one_another_count_once(
 ) -> None:
     """What was counted as it came is added up before more is refused."""
     limited = replace(services.platform, held_bytes=HeldBytes(28))
-    for _ in range(10):
+    for _ in range(5):
         write = Write(key="c", value=b'"x"')
         await key_value_service.put(limited, on[QUAY], write, secret=False)
 
