@@ -120,6 +120,9 @@ def test_calls_that_wait_for_the_database_take_turns(empty_database: str, tmp_pa
         wait_until(lambda: platform.log.read_text().count("attempt.delivered") == 3)
         crowd.server.call("GET", f"/server/v1/transfers/{crowd.transfer_id}/feedback")
         other.cloud.ok("GET", theirs)
+        # A call is logged after its answer.
+        for known in ("/feedback", "/all"):
+            wait_until(lambda: f'{known}","status"' in platform.log.read_text())  # noqa: B023
         start = platform.log.stat().st_size
         with ExitStack() as stack:
 

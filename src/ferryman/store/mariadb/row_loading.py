@@ -1,5 +1,7 @@
 """Store rows that an operator loads in a table of an app's database."""
 
+import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,9 @@ from ferryman.store.mariadb.values import Cell
 
 _SECONDS = 30.0
 _TRIES = 10
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
+"""Seconds; twice as long after each try, and by chance, so that two that met do not meet again."""
+
 _IN_THE_WAY = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT})
 """Errors of a statement that met another one, and did nothing."""
 
@@ -52,11 +57,13 @@ def put(app: Address, loaded: RowsLoaded) -> None:
 
 
 def _execute(connection: Connection, text: str) -> None:
-    for left in reversed(range(_TRIES)):
+    for tried in range(1, _TRIES + 1):
         try:
             connection.query(text)
         except pymysql.err.MySQLError as error:
-            if not left or error.args[0] not in _IN_THE_WAY:
+            if tried == _TRIES or error.args[0] not in _IN_THE_WAY:
                 raise
+            longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tried)
+            time.sleep(random.uniform(0, longest))  # noqa: S311 - jitter
         else:
             return
