@@ -11,7 +11,6 @@ import pytest
 
 from ferryman.errors import ConfigError, OutsideError
 from ferryman.server.backup import manifest as manifests
-from ferryman.server.backup import place
 from ferryman.server.backup.app_databases import AppCopies, _unaltered
 from ferryman.server.backup.manifest import NAME, DatabaseCopy
 from ferryman.server.backup.place import Folder
@@ -22,7 +21,7 @@ from ferryman.store.mariadb.address import Address
 from ferryman.store.mariadb.client import connect
 from ferryman.store.mariadb.database_copy import Altered
 from ferryman.store.mariadb.server import EmbeddedMariaDB
-from tests.kit.backup import Copies, copies_of, tables_of
+from tests.kit.backup import Copies, tables_of
 from tests.kit.services import Services
 from tests.kit.sql import MODULE
 
@@ -31,24 +30,11 @@ pytestmark = pytest.mark.processes
 HARBOUR = "https://harbour.example"
 
 
-@pytest.fixture(autouse=True)
-def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here has to outlive a power cut."""
-    monkeypatch.setattr(place, "sync_file_system", lambda _folder: None)
-
-
 @pytest.fixture
-def copies(
-    services: Services,
-    database: str,
-    empty_database: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    mariadb_url: str,
-) -> Copies:
-    services.platform.app_databases._url = mariadb_url
-    folder = tmp_path_factory.mktemp("backup")
-    made = copies_of(services, database, empty_database, folder)
-    return replace(made, source=made.source.model_copy(update={"mariadb_url": mariadb_url}))
+def copies(copies: Copies, mariadb_url: str) -> Copies:
+    """Those of the other tests, of a platform with a MariaDB."""
+    copies.services.platform.app_databases._url = mariadb_url
+    return replace(copies, source=copies.source.model_copy(update={"mariadb_url": mariadb_url}))
 
 
 async def execute(services: Services, app: AppRow, query: str) -> list[bytes]:
