@@ -1,7 +1,7 @@
 """The dispatcher: claim due messages, send them and record the outcomes.
 
-    heartbeat ──▶ claim ──▶ send, many at once ──▶ record
-     ▲ NOTIFY (notifications.py), or the next due time
+    claim ──▶ send, many at once ──▶ record
+     ▲ NOTIFY (notifications.py), or a heartbeat that finds something due
 
 Only a window of each app's messages is in flight, so a slow app delays no other. Claims and
 outcomes go to the database in batches. Nothing is lost with this process: other workers take over
@@ -20,6 +20,7 @@ import structlog
 from ferryman.delivery.backoff import delay_after
 from ferryman.delivery.draining import Draining
 from ferryman.delivery.flight import Flight
+from ferryman.delivery.heartbeat import Heartbeat
 from ferryman.delivery.queue_dispatcher import QueueDispatcher
 from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.rescuer import Rescuer
@@ -40,8 +41,6 @@ from ferryman.vocab import EventType
 
 log = structlog.get_logger("ferryman.delivery")
 
-_LOOK_SECONDS = 1.0
-"""The longest wait before all lanes are checked: a notification may have been lost."""
 _LEAVE_SECONDS, _PAUSE_SECONDS = 5.0, 1.0
 """The longest time to sign off, and the pause after an unexpected failure."""
 
@@ -60,26 +59,24 @@ class Dispatcher:
         queues: QueueDispatcher,
         draining: Draining,
     ) -> None:
-        self._platform = platform
-        self._functions = functions
-        self._sender = sender
-        self._stop = stop
-        self._draining = draining
-        self._worker_id = worker_id
+        self._platform, self._worker_id = platform, worker_id
+        self._sender, self._functions = sender, functions
+        self._stop, self._draining = stop, draining
         self._queues = queues
         queues.ended = self._wake
         self._app_cache = AppCache()
         self._scheduler = FairScheduler[Lane](quotas)
         self._places = asyncio.Semaphore(quotas.places)
         self._tasks: dict[asyncio.Task[bool | None], UUID] = {}
-        self._health = WorkerHealth(platform, self._worker_id)
+        self._health = WorkerHealth(platform, worker_id)
         self._changed = asyncio.Event()
         self._recorder = Recorder(
             platform, self._app_cache, self._wake, self._changed.set, self._health
         )
-        self._rescuer = Rescuer(platform, self._worker_id, self._held)
+        self._rescuer = Rescuer(platform, worker_id, self._held)
         self._rests = Rests(platform, self._app_cache, functions.records)
-        self._next_look = 0.0
+        timeout = platform.heartbeat_timeout.total_seconds()
+        self._heartbeat = Heartbeat(self._look, self._changed.set, timeout)
 
     async def run(self) -> None:
         """Deliver until ``stop`` is set; then finish what is in flight.
@@ -100,7 +97,7 @@ class Dispatcher:
                 except OutsideError as exc:
                     log.warning("dispatcher.waits", code=exc.code)
                     self._rescuer.lost_touch()
-                    self._next_look = 0.0
+                    self._heartbeat.wake()
                     await wait_for_event(self._changed, 0.5)
                 except Exception as exc:
                     log.exception("dispatcher.failed")
@@ -112,6 +109,7 @@ class Dispatcher:
             for task in ended:
                 task.cancel()
             await asyncio.gather(*ended, return_exceptions=True)
+            await self._heartbeat.finish(_LEAVE_SECONDS)
             # Whatever is left: without this worker's row, others take its messages over at once.
             with suppress(OutsideError, TimeoutError):
                 async with asyncio.timeout(_LEAVE_SECONDS):
@@ -123,48 +121,49 @@ class Dispatcher:
         return bool(self._tasks) or self._recorder.busy or self._queues.running
 
     async def _step(self) -> None:
-        loop = asyncio.get_running_loop()
         self._changed.clear()
-        if loop.time() >= self._next_look:
-            # Before the look: a notification during it asks for another one.
-            self._next_look = loop.time() + _LOOK_SECONDS
-            pause = await self._heartbeat()
-            self._next_look = min(self._next_look, loop.time() + pause)
+        self._heartbeat.check()
+        if self._heartbeat.due:
+            await self._rescuer.release_unheld()
+            self._heartbeat.begin()
         # Measured from before the claim: nobody counts us as silent from an earlier time.
-        until = loop.time() + self._platform.heartbeat_timeout.total_seconds() / 2
+        until = self._heartbeat.claim_ends
         idle = Counter({UUID(owner): count for owner, count in self._functions.idle.items()})
-        quotas: dict[Lane, int] = {}
-        if not (self._stop.is_set() or self._draining or self._recorder.full):
+        withheld = self._stop.is_set() or self._draining or self._recorder.full
+        claimed = await self._claim(idle) if self._heartbeat.lets_claim and not withheld else []
+        for delivery in claimed:
+            self._start(delivery, until, warm=idle[delivery.app.app_id] > 0)
+            idle[delivery.app.app_id] -= 1
+        if not self._heartbeat.under_way:
+            await self._health.report_ok("delivering")
+        if not claimed:
+            await wait_for_event(self._changed, max(0.0, self._heartbeat.pause))
+
+    async def _claim(self, idle: Counter[UUID]) -> list[Delivery]:
+        with self._draining.taking():
             if unknown := self._scheduler.apps - self._app_cache.apps.keys():
                 await delivery_service.refresh_apps(self._platform, self._app_cache, unknown)
             self._functions.kept = {str(app_id) for app_id in self._scheduler.kept}
             quotas = self._scheduler.take(self._app_cache.calls_function, idle, self._rests.now)
-        claimed = await self._claim(quotas) if quotas else []
-        for delivery in claimed:
-            self._start(delivery, until, warm=idle[delivery.app.app_id] > 0)
-            idle[delivery.app.app_id] -= 1
-        await self._health.report_ok("delivering")
-        if not claimed:
-            await wait_for_event(self._changed, max(0.0, self._next_look - loop.time()))
-
-    async def _claim(self, quotas: dict[Lane, int]) -> list[Delivery]:
-        try:
-            claimed = await delivery_service.claim(
-                self._platform, self._worker_id, self._app_cache, quotas
-            )
-        except OutsideError:
-            self._rescuer.doubt_claim()
-            raise
+            if not quotas:
+                return []
+            try:
+                claimed = await delivery_service.claim(
+                    self._platform, self._worker_id, self._app_cache, quotas
+                )
+            except OutsideError:
+                self._rescuer.doubt_claim()
+                raise
         self._scheduler.claimed(quotas, Counter(delivery.message.lane for delivery in claimed))
         return claimed
 
-    async def _heartbeat(self) -> float:
+    async def _look(self) -> float:
         """Send a heartbeat, find lanes with due messages; return the seconds to the next look."""
-        await self._rescuer.release_unheld()
         known, rests = self._draining, self._rests.now
         view = await worker_service.heartbeat(
             self._platform, self._worker_id, known.since, idle=known.idle, rests=rests
         )
+        self._heartbeat.alive()
         self._draining.follow(view.draining_since)
         await self._rescuer.rescue()
         await self._rests.end_some()
@@ -173,7 +172,7 @@ class Dispatcher:
             closed=[lane for lane, due in view.due.items() if due.closed],
             probed=[lane for lane, due in view.due.items() if due.tripped and not due.closed],
         )
-        pause = min(_LOOK_SECONDS, self._platform.heartbeat_timeout.total_seconds() / 4)
+        pause = self._heartbeat.longest
         for lane in own_order(self._worker_id, view.due):
             wait = (view.due[lane].at - view.now).total_seconds()
             if wait <= 0:
@@ -246,5 +245,5 @@ class Dispatcher:
             self._wake()
 
     def _wake(self) -> None:
-        self._next_look = 0.0
+        self._heartbeat.wake()
         self._changed.set()
