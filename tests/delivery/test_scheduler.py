@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ferryman.delivery import scheduler as rules
-from ferryman.delivery.bulkhead import DeliveryCall, LaneHealth
+from ferryman.delivery.bulkhead import ANSWERS_IN_TIME, DeliveryCall, LaneHealth
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
 from ferryman.domain.limits import APP_WINDOW
 from ferryman.store.delivery import Lane
@@ -268,6 +268,31 @@ def test_a_slow_app_that_answers_is_as_many_at_once_as_before() -> None:
     slow = {call.lane for call in sent}
     again = Counter(call.lane in slow for call in fill(turns, calls=True))
     assert again == {True: WIDE.places, False: WIDE.places}
+
+
+@pytest.mark.parametrize("calls", [True, False])
+def test_an_app_that_hangs_now_and_then_takes_no_place_of_good_ones(calls: bool) -> None:
+    turns = answered(WIDE, calls=calls)
+    for answers in (1, ANSWERS_IN_TIME - 1):
+        hanging = turns.started(lane(1), calls=calls, warm=True)
+        turns.slowed(hanging)
+        end(turns, [hanging], hung=True)
+        for _ in range(answers):
+            end(turns, [turns.started(lane(1), calls=calls, warm=True)])
+        call = turns.started(lane(1), calls=calls, warm=True)
+        assert call.compartment is LaneHealth.SLOW
+        turns.finished(call, hung=None)
+    end(turns, [turns.started(lane(1), calls=calls, warm=True)])
+    call = turns.started(lane(1), calls=calls, warm=True)
+    assert call.compartment is LaneHealth.GOOD, "it answered in time for long enough"
+
+
+def test_an_answer_to_an_earlier_call_does_not_make_a_slow_app_a_good_one() -> None:
+    turns = answered(WIDE, calls=False)
+    quick, slow = (turns.started(lane(1), calls=False, warm=False) for _ in range(2))
+    turns.slowed(slow)
+    end(turns, [quick])
+    assert turns.started(lane(1), calls=False, warm=False).compartment is LaneHealth.SLOW
 
 
 def test_what_was_not_sent_says_nothing_about_the_app() -> None:

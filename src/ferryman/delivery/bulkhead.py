@@ -2,12 +2,15 @@
 
 Each lane is in a compartment by how its app answered this worker so far:
 
-    NEW ──an answer──▶ GOOD ◀──in time── SLOW ◀──an answer── HUNG
-     └───────────── took long ────────────▶┘    no answer ────▶┘
+    NEW ──an answer──▶ GOOD ◀──5 in time── SLOW ◀──an answer── HUNG
+     └────────────── took long ─────────────▶┘    no answer ────▶┘
 
 New and good lanes share one compartment. New lanes may fill half of it, so that many hanging apps
 are detected without making good ones wait. A slow call moves to the other compartment, which is as
 large. Lanes that hung before may fill half of that one, with one message each.
+
+A lane leaves the slow ones after five answers in time, none of them slow: one that hangs only now
+and then would otherwise take a place of good ones each time, for as long as a call may take.
 """
 
 from collections import Counter
@@ -23,6 +26,10 @@ AnyLane = Lane | QueueLane
 
 SLOW_SECONDS = 1.0
 """How long a call may take before it gives its place to another."""
+
+
+ANSWERS_IN_TIME = 5
+"""How many answers in time, one after another, make a slow lane a good one again."""
 
 
 class LaneHealth(Enum):
@@ -78,6 +85,7 @@ class Bulkhead:
     def __init__(self, limits: BulkheadLimits) -> None:
         self._limits = limits
         self._health: dict[AnyLane, LaneHealth] = {}
+        self._in_time: Counter[AnyLane] = Counter()  # of slow and hung lanes
         self._counts: Counter[LaneHealth] = Counter()
         self._in_lane: Counter[AnyLane] = Counter()
         self.in_flight: Counter[UUID] = Counter()
@@ -123,6 +131,7 @@ class Bulkhead:
         self.add(call.lane, call.compartment, -1)
         call.compartment = LaneHealth.SLOW
         self.add(call.lane, call.compartment)
+        self._in_time.pop(call.lane, None)
         if self.health(call.lane) is LaneHealth.GOOD:
             self._health[call.lane] = LaneHealth.SLOW
 
@@ -130,8 +139,20 @@ class Bulkhead:
         """Stop counting a call, and note how it ended; None: it was not sent."""
         self.add(call.lane, call.compartment, -1)
         if hung is not None:
-            slow = LaneHealth.SLOW if call.slow else LaneHealth.GOOD
-            self._health[call.lane] = LaneHealth.HUNG if hung else slow
+            self._health[call.lane] = self._next_health(call, hung=hung)
+
+    def _next_health(self, call: DeliveryCall, *, hung: bool) -> LaneHealth:
+        lane = call.lane
+        if hung or call.slow:
+            self._in_time.pop(lane, None)
+            return LaneHealth.HUNG if hung else LaneHealth.SLOW
+        if self.health(lane) in (LaneHealth.NEW, LaneHealth.GOOD):
+            return LaneHealth.GOOD
+        self._in_time[lane] += 1
+        if self._in_time[lane] < ANSWERS_IN_TIME:
+            return LaneHealth.SLOW
+        del self._in_time[lane]
+        return LaneHealth.GOOD
 
 
 def _change(counter: Counter[Any], key: object, count: int) -> None:
