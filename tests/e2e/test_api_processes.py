@@ -15,6 +15,7 @@ import pytest
 from urllib3.exceptions import HTTPError
 
 from tests.kit import forked
+from tests.kit.cgroup import needs_processor_groups, processor_group_of
 from tests.kit.function_app import FunctionMigration
 from tests.kit.platform import PlatformProcess, wait_until
 from tests.kit.time_slice import SHORT, needs_turns, turn_of
@@ -76,6 +77,20 @@ def test_all_but_what_workers_start_take_short_turns_on_the_processor(
         return [pid for pid in workers if os.sched_getscheduler(pid) & os.SCHED_RESET_ON_FORK]
 
     assert [turn_of(pid) for pid in wait_until(alone)] == [SHORT]
+
+
+@needs_processor_groups
+def test_all_processes_of_a_platform_are_one_group_for_the_processor(
+    platform: PlatformProcess,
+) -> None:
+    """So each function counts as one of them, and not as much as all of them."""
+    assert platform.process is not None
+    serve = platform.process.pid
+    file = platform.data_dir / "postgres" / "postmaster.pid"
+    pids = [serve, int(file.read_text().split()[0])]
+    pids += [each.pid for each in (*wait_until(lambda: both(platform)), *platform.workers())]
+    groups = {processor_group_of(pid) for pid in pids}
+    assert [group and group.name for group in groups] == [f"ferryman-platform-{serve}"]
 
 
 def test_both_take_connections(platform: PlatformProcess) -> None:

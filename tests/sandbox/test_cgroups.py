@@ -39,6 +39,8 @@ def test_beside_the_worker_in_a_folder_that_is_delegated(tree: Path) -> None:
     found = own_cgroups(tree / "process")
     assert found == Cgroups((service,), memory=True)
     assert (service / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
+    weight = int((service / "main" / "cpu.weight").read_text())
+    assert weight == 800, "a function weighs 100, and as much as one process of the platform"
 
 
 def test_not_beside_a_service(tree: Path) -> None:

@@ -74,7 +74,7 @@ def _run_platform(words: list[str]) -> None:
 
     Importing all takes a third of a second, and these two need no client either.
     """
-    from ferryman import time_slice
+    from ferryman import processor_group, time_slice
     from ferryman.cli.forks import forks_of
     from ferryman.server import quick_start, waiting
 
@@ -85,7 +85,7 @@ def _run_platform(words: list[str]) -> None:
         if told is None:
             return
         sys.argv[1:] = words = told
-    with forks_of(words) as begun:
+    with processor_group.own_group(), forks_of(words) as begun:
         from ferryman.cli import serve
         from ferryman.cli.new_app import new_app
 

@@ -1,27 +1,30 @@
 """Control groups, which bound what all processes of a function use in sum.
 
-In version 1 a group is made below the worker's own. In version 2 a group that has members cannot
-have groups below it, so it is made beside the worker's own, in a folder that systemd has delegated:
-``Delegate=yes`` with ``DelegateSubgroup=``. Anything else would take functions out of the limits of
-their service. Without groups, the first process of a sandbox adds up the memory.
+In version 1 a group is made below the worker's own, which is the platform's
+(``processor_group``). In version 2 a group that has members cannot have groups below it, so it is
+made beside the worker's own, in a folder that systemd has delegated: ``Delegate=yes`` with
+``DelegateSubgroup=``. Anything else would take functions out of the limits of their service.
+Without groups, the first process of a sandbox adds up the memory.
 
 All processes of a function have the part of one in the processor, and less once it runs for long.
 """
 
 import os
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from ferryman.cgroup_folders import OURS, folders
 from ferryman.functions.sandbox.limits import PROCESSES
 
 _PREFIX = "ferryman-"
 _CPU = {"cpu.shares": (1024, 256), "cpu.weight": (100, 25)}
 """The part of the processor in versions 1 and 2 that all processes of a function have in sum: as
 much as one process of the platform, and a quarter once it has run for long."""
+_OF_PLATFORM = 800
+"""The part of the platform in version 2, where all of its processes are one group."""
 _DELEGATED = ("user.delegate", "trusted.delegate")
 """Mark of systemd on a folder that its service may arrange."""
 
@@ -104,38 +107,23 @@ class Cgroups:
 NONE = Cgroups()
 
 
-def own_cgroups(process: Path = Path("/proc/self")) -> Cgroups:
+def own_cgroups(process: Path = OURS) -> Cgroups:
     """Return the folders in which this process can make groups; maybe none."""
     found = [
         folder
         for controller in ("pids", "memory", "cpu")
-        for folder in _folders(process, "cgroup", controller)
+        for folder in folders(process, "cgroup", controller)
         if _works(Cgroups((folder,)))
     ]
     if any((folder / "memory.limit_in_bytes").exists() for folder in found):
         return Cgroups(tuple(found), memory=True)
-    for own in _folders(process, "cgroup2", ""):
+    for own in folders(process, "cgroup2", ""):
         beside = Cgroups((own.parent,), memory=True)
         if _enabled(own.parent) and _works(beside):
+            with suppress(OSError):  # a service may keep the processor to itself
+                (own / "cpu.weight").write_text(str(_OF_PLATFORM))
             return beside
     return Cgroups(tuple(found))
-
-
-def _folders(process: Path, kind: str, controller: str) -> Iterator[Path]:
-    """Yield the folder of a process in the hierarchy of a controller (version 2: an empty name)."""
-    with suppress(OSError):
-        groups = {}
-        for line in (process / "cgroup").read_text().splitlines():
-            _, controllers, group = line.split(":", 2)
-            groups.update(dict.fromkeys(controllers.split(","), group))
-        for line in (process / "mountinfo").read_text().splitlines():
-            left, _, right = line.partition(" - ")
-            mounted, _, options = right.split(" ", 2)
-            here = not controller or controller in options.split(",")
-            if mounted == kind and here and controller in groups:
-                root, mount = left.split(" ")[3:5]
-                group = groups[controller].removeprefix(root.rstrip("/"))
-                yield Path(mount, group.lstrip("/"))
 
 
 def _enabled(parent: Path) -> bool:

@@ -1,0 +1,28 @@
+"""Where the control groups of a process are."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+OURS = Path("/proc/self")
+
+
+def folders(process: Path, kind: str, controller: str) -> Iterator[Path]:
+    """Yield the folder of a process in the hierarchy of a controller.
+
+    ``kind`` is ``cgroup`` for version 1 and ``cgroup2`` for version 2, whose only hierarchy has an
+    empty name.
+    """
+    with suppress(OSError):
+        groups = {}
+        for line in (process / "cgroup").read_text().splitlines():
+            _, controllers, group = line.split(":", 2)
+            groups.update(dict.fromkeys(controllers.split(","), group))
+        for line in (process / "mountinfo").read_text().splitlines():
+            left, _, right = line.partition(" - ")
+            mounted, _, options = right.split(" ", 2)
+            here = not controller or controller in options.split(",")
+            if mounted == kind and here and controller in groups:
+                root, mount = left.split(" ")[3:5]
+                group = groups[controller].removeprefix(root.rstrip("/"))
+                yield Path(mount, group.lstrip("/"))
