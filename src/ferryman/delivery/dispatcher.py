@@ -19,7 +19,7 @@ import structlog
 
 from ferryman.delivery.backoff import delay_after
 from ferryman.delivery.draining import Draining
-from ferryman.delivery.flight import Flight
+from ferryman.delivery.in_flight_call import InFlightCall
 from ferryman.delivery.queue_dispatcher import QueueDispatcher
 from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.rescuer import Rescuer
@@ -188,28 +188,28 @@ class Dispatcher:
     def _start(self, delivery: Delivery, until: float, *, warm: bool) -> None:
         calls = bool(self._app_cache.calls_function(delivery.message.lane))
         call = self._scheduler.started(delivery.message.lane, calls=calls, warm=warm)
-        flight = Flight(self._scheduler, call, self._changed.set, self._places)
-        task = asyncio.create_task(self._send(delivery, until, flight))
+        tracked = InFlightCall(self._scheduler, call, self._changed.set, self._places)
+        task = asyncio.create_task(self._send(delivery, until, tracked))
         self._tasks[task] = delivery.message.message_id
         task.add_done_callback(self._tasks.pop)
-        task.add_done_callback(flight.ended)
+        task.add_done_callback(tracked.ended)
 
-    async def _send(self, delivery: Delivery, until: float, flight: Flight) -> bool | None:
+    async def _send(self, delivery: Delivery, until: float, tracked: InFlightCall) -> bool | None:
         """Make an attempt; return whether no answer came in time, or None if it was not made."""
         message = delivery.message
-        if flight.waits:
+        if tracked.needs_place:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
-                    await flight.take_off()
+                    await tracked.wait_for_place()
         else:
-            flight.watch()
+            tracked.watch()
         if asyncio.get_running_loop().time() > until:
             log.warning("claim.too_old", message=str(message.message_id))
             await self._give_back(delivery)
             return None
         hung: bool | None = None
         try:
-            by_route = await self._sender.send(delivery, until, flight.begun)
+            by_route = await self._sender.send(delivery, until, tracked.begun)
             hung = any(outcome.hung for _, outcome in by_route)
         except NoPlaceError:
             self._scheduler.unfit(message.lane)  # if its app rests

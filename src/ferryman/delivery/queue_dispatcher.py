@@ -18,8 +18,8 @@ import structlog
 from ferryman.delivery.arguments import consumer_argument
 from ferryman.delivery.backoff import next_delay, retry_delay
 from ferryman.delivery.draining import Draining
-from ferryman.delivery.flight import Flight
 from ferryman.delivery.function_caller import AppOnSite
+from ferryman.delivery.in_flight_call import InFlightCall
 from ferryman.delivery.notifications import repeat
 from ferryman.delivery.queue_log import log_outcome, printed
 from ferryman.delivery.resolver import OWNER
@@ -158,19 +158,21 @@ class QueueDispatcher:
         calls = isinstance(delivery.route, FunctionConsumer)
         self._kinds.note(delivery.event.lane, delivery.route)
         call = self._scheduler.started(delivery.event.lane, calls=calls, warm=warm)
-        flight = Flight(self._scheduler, call, self._changed.set, self._places)
-        task = asyncio.create_task(self._deliver(delivery, until, flight))
+        tracked = InFlightCall(self._scheduler, call, self._changed.set, self._places)
+        task = asyncio.create_task(self._deliver(delivery, until, tracked))
         self._tasks[task] = delivery.event.event_id
         task.add_done_callback(self._tasks.pop)
-        task.add_done_callback(flight.ended)
+        task.add_done_callback(tracked.ended)
 
-    async def _deliver(self, delivery: QueueDelivery, until: float, flight: Flight) -> bool | None:
+    async def _deliver(
+        self, delivery: QueueDelivery, until: float, tracked: InFlightCall
+    ) -> bool | None:
         """Make an attempt; return whether no answer came in time, or None if it was not made."""
         event = delivery.event
         async with AsyncExitStack() as place:
             try:
                 async with asyncio.timeout_at(until):
-                    await flight.take_off()
+                    await tracked.wait_for_place()
                     if isinstance(route := delivery.route, FunctionConsumer):
                         await place.enter_async_context(self._functions.place())
                         if self._functions.must_wait(str(delivery.app.app_id), route.handler):
@@ -182,7 +184,7 @@ class QueueDispatcher:
                 await self._give_back(delivery)
                 return None
             try:
-                outcome = await self._call(delivery, flight)
+                outcome = await self._call(delivery, tracked)
             except Exception as exc:
                 log.exception("queue.attempt_broke", queue_event=str(event.event_id))
                 error = f"the worker failed: {type(exc).__name__}"
@@ -192,7 +194,7 @@ class QueueDispatcher:
         await self._record(delivery, outcome, delay)
         return outcome.hung
 
-    async def _call(self, delivery: QueueDelivery, flight: Flight) -> Outcome:
+    async def _call(self, delivery: QueueDelivery, tracked: InFlightCall) -> Outcome:
         event, route = delivery.event, delivery.route
         await self._caller.tokens.refresh()
         target, argument = AppOnSite(delivery.app, event.site), consumer_argument(delivery)
@@ -206,7 +208,7 @@ class QueueDispatcher:
             argument,
             seconds=route.seconds,
             printed=printed(delivery, route.function) if logged else None,
-            begun=flight.begun,
+            begun=tracked.begun,
             identity={"queueChain": str(event.chain)},
         )
 
