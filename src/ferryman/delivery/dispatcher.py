@@ -23,7 +23,7 @@ from ferryman.delivery.in_flight_call import InFlightCall
 from ferryman.delivery.queue_dispatcher import QueueDispatcher
 from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.rescuer import Rescuer
-from ferryman.delivery.rests import Rests
+from ferryman.delivery.resting_apps import RestingApps
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
 from ferryman.delivery.sender import NoPlaceError, Sender
 from ferryman.delivery.worker_health import WorkerHealth
@@ -78,7 +78,7 @@ class Dispatcher:
             platform, self._app_cache, self._wake, self._changed.set, self._health
         )
         self._rescuer = Rescuer(platform, self._worker_id, self._held)
-        self._rests = Rests(platform, self._app_cache, functions.records)
+        self._resting = RestingApps(platform, self._app_cache, functions.records)
         self._next_look = 0.0
 
     async def run(self) -> None:
@@ -138,7 +138,7 @@ class Dispatcher:
             if unknown := self._scheduler.apps - self._app_cache.apps.keys():
                 await delivery_service.refresh_apps(self._platform, self._app_cache, unknown)
             self._functions.kept = {str(app_id) for app_id in self._scheduler.kept}
-            quotas = self._scheduler.take(self._app_cache.calls_function, idle, self._rests.now)
+            quotas = self._scheduler.take(self._app_cache.calls_function, idle, self._resting.apps)
         claimed = await self._claim(quotas) if quotas else []
         for delivery in claimed:
             self._start(delivery, until, warm=idle[delivery.app.app_id] > 0)
@@ -161,13 +161,13 @@ class Dispatcher:
     async def _heartbeat(self) -> float:
         """Send a heartbeat, find lanes with due messages; return the seconds to the next look."""
         await self._rescuer.release_unheld()
-        known, rests = self._draining, self._rests.now
+        known, rests = self._draining, self._resting.apps
         view = await worker_service.heartbeat(
             self._platform, self._worker_id, known.since, idle=known.idle, rests=rests
         )
         self._draining.follow(view.draining_since)
         await self._rescuer.rescue()
-        await self._rests.end_some()
+        await self._resting.end_of_changed()
         self._recorder.failing = view.failing
         self._scheduler.update_breakers(
             closed=[lane for lane, due in view.due.items() if due.closed],
