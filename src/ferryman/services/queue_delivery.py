@@ -18,7 +18,7 @@ from ferryman.functions.routes import ConsumerRoute
 from ferryman.queue_vocab import QueueEventState
 from ferryman.services.platform import Platform
 from ferryman.services.queue import no_consumer, route_of
-from ferryman.services.routing import no_way
+from ferryman.services.routing import why_no_route
 from ferryman.store import app as app_store
 from ferryman.store import queue_delivery as queue_delivery_store
 from ferryman.store.app import AppRow
@@ -154,7 +154,7 @@ def _context(locked: OpenEvent, outcome: Outcome) -> str:
 
 
 def _gone(app: AppRow, queue: str) -> EventUpdate:
-    why = no_way(app) if app.removed_at else no_consumer(app, queue)
+    why = why_no_route(app) if app.removed_at else no_consumer(app, queue)
     return EventUpdate(
         state=QueueEventState.FAILED, due=None, cause=FailureCause.HANDLER_MISSING, error=why
     )
