@@ -14,9 +14,9 @@ from ferryman.errors import PlatformError
 from ferryman.functions.bundle import Bundles
 from ferryman.functions.call import FunctionCall, HostKey, host_key
 from ferryman.functions.debugging import Debugging
+from ferryman.functions.handler_cache import HandlerCache
 from ferryman.functions.host_records import HostRecords
 from ferryman.functions.host_start import Limits
-from ferryman.functions.known_handlers import KnownHandlers
 from ferryman.functions.launch import compile_program
 from ferryman.functions.process import HostProcess
 from ferryman.functions.sandbox.sandbox import Sandbox
@@ -83,7 +83,7 @@ class FunctionPool:
         self._check: asyncio.TimerHandle | None = None
         self._busy = 0
         self._bundles = Bundles(bundler)
-        self._known = KnownHandlers()
+        self._known = HandlerCache()
         self.records = HostRecords(rests=rests)
         self._endings: set[asyncio.Task[None]] = set()
 

@@ -41,7 +41,7 @@ async def charts(
         reach = await customer_service.narrowed(tx, by.reach, customer)
         whose = VisibleScope(reach.customers, await list_filter.app_ids(tx, reach, app))
         key = ("charts", hours, points, _of(whose.customers), _of(whose.app_ids))
-        kept: Charts | None = platform.kept_answers.find(key, tx.now, max_age)
+        kept: Charts | None = platform.answer_cache.get(key, tx.now, max_age)
         if kept is not None:
             return kept
         width = timedelta(hours=hours) / points
@@ -67,7 +67,7 @@ async def charts(
     charts = Charts(
         seconds=width.total_seconds(), points=found, approximate=not (all_made and all_files)
     )
-    platform.kept_answers.keep(key, span.since + width * points, charts)
+    platform.answer_cache.put(key, span.since + width * points, charts)
     return charts
 
 

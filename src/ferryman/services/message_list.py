@@ -118,7 +118,7 @@ async def groups(
         choice = await chosen(tx, wanted, by.reach)
         key = "groups of", wanted, grouped, by.reach
         age = shared_count.age_of(listing.EXACT, max_age)
-        kept: MessageGroups | None = platform.kept_answers.find(key, tx.now, age)
+        kept: MessageGroups | None = platform.answer_cache.get(key, tx.now, age)
         if kept is not None and kept.approximate:
             return kept
         await listing.plan_by_values(tx)
@@ -146,7 +146,7 @@ async def groups(
         approximate=not total.exact,
         more=len(found) == _GROUPS,
     )
-    platform.kept_answers.keep(key, now, made)
+    platform.answer_cache.put(key, now, made)
     return made
 
 

@@ -44,11 +44,11 @@ async def overview(
     """
     async with platform.database.reading() as tx:
         reach = await customer_service.narrowed(tx, by.reach, customer)
-        kept: Overview | None = platform.kept_answers.find(("overview", reach), tx.now, max_age)
+        kept: Overview | None = platform.answer_cache.get(("overview", reach), tx.now, max_age)
         now = tx.now
     if kept is None:
         kept = await _made(platform, reach, _COUNT_AGE if max_age else 0)
-        platform.kept_answers.keep(("overview", reach), now, kept)
+        platform.answer_cache.put(("overview", reach), now, kept)
     return kept
 
 

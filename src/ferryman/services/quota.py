@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from ferryman import refusals
 from ferryman.domain.limits import OBJECTS_AT_ONCE
-from ferryman.services.known_sums import KnownSums
+from ferryman.services.sum_cache import SumCache
 from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
@@ -56,7 +56,7 @@ class HeldBytes:
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
-        self._sums = KnownSums[UUID]()
+        self._sums = SumCache[UUID]()
         self._coming: Counter[UUID] = Counter()
 
     @asynccontextmanager
@@ -120,7 +120,7 @@ class SqlBytes:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._sums = KnownSums[str]()
+        self._sums = SumCache[str]()
 
     async def admit(
         self, database: str, usage: Callable[[str], Awaitable[tuple[int, int]]]

@@ -67,7 +67,7 @@ async def _held(
 ) -> dict[int, HeldPart]:
     """Return where the bytes of wanted parts are, by their places."""
     async with platform.database.reading() as tx:
-        earlier = await platform.earlier_transfers.of(
+        earlier = await platform.earlier_transfer_cache.of(
             stored.transfer_id,
             lambda: held_part_store.earlier_transfers(tx, stored, tx.now - DATA_LIFE),
         )

@@ -83,7 +83,7 @@ def _age_of_kept(
     rows: Callable[[Any], int],
 ) -> float:
     """Return how old a kept count may be, by how many rows it had."""
-    found = platform.kept_answers.find(key, tx.now, max_age)
+    found = platform.answer_cache.get(key, tx.now, max_age)
     return 0 if found is None else age_of(rows(found), max_age)
 
 
@@ -101,10 +101,10 @@ async def kept(
     make: Callable[[], Awaitable[T]],
 ) -> T:
     """Return what was made for a key less than ``age`` seconds ago, or make it."""
-    found: T | None = platform.kept_answers.find(key, tx.now, age)
+    found: T | None = platform.answer_cache.get(key, tx.now, age)
     if found is None:
         found = await make()
-        platform.kept_answers.keep(key, tx.now, found)
+        platform.answer_cache.put(key, tx.now, found)
     return found
 
 
@@ -120,8 +120,8 @@ async def total(
     ``query`` is all that the list depends on, what its caller may see included.
     """
     key = ("total of", query)
-    found: Total | None = platform.kept_answers.find(key, tx.now, age_of(EXACT, max_age))
+    found: Total | None = platform.answer_cache.get(key, tx.now, age_of(EXACT, max_age))
     if found is None or found.exact:
         found = await count()
-        platform.kept_answers.keep(key, tx.now, found)
+        platform.answer_cache.put(key, tx.now, found)
     return found
