@@ -10,7 +10,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Stream, Template
 
 from ferryman.console.calls import CallRefused
-from ferryman.console.entries import Teller
+from ferryman.console.entry_summary import EntrySummarizer
 from ferryman.console.pages.parameters import Id, OwnVisit
 from ferryman.console.pages.timeline_picture import shown_of
 from ferryman.console.pages.timeline_window import MOST, Look, entry_of, window_of
@@ -84,7 +84,7 @@ async def transfer_page(
         kind=kind,
         nouns=sorted(nouns if window.whole else nouns | _NOUNS),
         chosen=await _chosen(visit, chosen),
-        tell=Teller(window.known),
+        summary_of=EntrySummarizer(window.known),
     )
 
 
