@@ -22,7 +22,7 @@ from ferryman.api.app import install_key
 from ferryman.api.app_object import object_url_router
 from ferryman.api.auth import Credentials
 from ferryman.api.call_log import CallLog
-from ferryman.api.claim_desk import ClaimDesk
+from ferryman.api.claim_poll import ClaimPoll
 from ferryman.api.connect import connect_routers
 from ferryman.api.crowded_claims import CrowdedClaims
 from ferryman.api.forge import forge_router
@@ -120,7 +120,7 @@ def create_app(
     ``send`` posts the lifecycle calls of Connect apps. With several API processes, ``shared`` has
     the metrics of all, and each allows its share of what an app or address may do.
     """
-    lifecycle, desk = Lifecycle(credentials.keys, send), ClaimDesk(platform, closing)
+    lifecycle, poll = Lifecycle(credentials.keys, send), ClaimPoll(platform, closing)
     settings, health, scraper = platform.settings, HealthCheck(platform), Scraper(platform)
     share = settings.api_processes or 1
     rate = Rate(settings.rate_per_second, settings.rate_burst)
@@ -167,7 +167,7 @@ def create_app(
             "push_rate": Provide(lambda: push_rate, sync_to_thread=False),
             "readers": Provide(lambda: readers, sync_to_thread=False),
             "event_hub": Provide(lambda: hub, sync_to_thread=False),
-            "claim_desk": Provide(lambda: desk, sync_to_thread=False),
+            "claim_poll": Provide(lambda: poll, sync_to_thread=False),
         },
         exception_handlers={
             PlatformError: on_platform_error,
@@ -193,7 +193,7 @@ def create_app(
         debug=False,
     )
     api.asgi_handler = HotCalls(api.asgi_handler, platform, credentials, throttle)
-    api.asgi_handler = CrowdedClaims(api.asgi_handler, platform, throttle, desk)
+    api.asgi_handler = CrowdedClaims(api.asgi_handler, platform, throttle, poll)
     if settings.clock == "virtual":
         api.asgi_handler = CallLog(api.asgi_handler, platform)
     lookup = TokenLookup(credentials.operator_token, partial(access_token_service.known, platform))

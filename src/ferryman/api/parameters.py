@@ -12,7 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.typing import FieldDefinition
 
 from ferryman.api.at_once import AtOnce
-from ferryman.api.claim_desk import ClaimDesk
+from ferryman.api.claim_poll import ClaimPoll
 from ferryman.archive_vocab import Archived
 from ferryman.domain.access import Actor
 from ferryman.services.lifecycle import Lifecycle
@@ -26,7 +26,7 @@ Author = NamedDependency[Actor]
 OwnLifecycle = NamedDependency[Lifecycle]
 Closing = NamedDependency[asyncio.Event]
 OwnReaders = NamedDependency[AtOnce]
-Desk = NamedDependency[ClaimDesk]
+Poll = NamedDependency[ClaimPoll]
 
 Id = FromPath[str]
 Namespace = Annotated[str, QueryParameter(min_length=1)]
