@@ -15,7 +15,7 @@ from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
 from ferryman import refusals
-from ferryman.api import at_once
+from ferryman.api import concurrency_limit
 from ferryman.api.admin import admin_router
 from ferryman.api.admin_auth import Authenticator
 from ferryman.api.app import install_key
@@ -28,7 +28,7 @@ from ferryman.api.crowded_claims import CrowdedClaims
 from ferryman.api.forge import forge_router
 from ferryman.api.forge_service import forge_service_router
 from ferryman.api.function_gate import FunctionGate
-from ferryman.api.head import HeadAsGet
+from ferryman.api.head_requests import HeadAsGet
 from ferryman.api.health import healthz, readyz
 from ferryman.api.hot_calls import HotCalls
 from ferryman.api.metrics import get_metrics
@@ -41,7 +41,7 @@ from ferryman.api.refused_call import tracer
 from ferryman.api.request_log import RequestLog
 from ferryman.api.server import server_router
 from ferryman.api.shared_metrics import SharedMetrics
-from ferryman.api.stalls import StallGuard
+from ferryman.api.stall_guard import StallGuard
 from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import AppThrottle
 from ferryman.api.token_lookup import TokenLookup
@@ -126,7 +126,7 @@ def create_app(
     rate = Rate(settings.rate_per_second, settings.rate_burst)
     throttle = AppThrottle(rate, monotonic, share=share)
     authenticator, hub = Authenticator(platform, credentials), EventHub(platform, closing)
-    readers = at_once.readers(share)
+    readers = concurrency_limit.readers(share)
     log_rate = Rate(settings.log_bytes_per_second, 60 * settings.log_bytes_per_second)
     logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED, share=share)
     per_minute = settings.queue_events_per_minute
