@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import msgspec
 
-from ferryman.client.choices import MigrationChoice, query_of
+from ferryman.client.filters import MigrationFilters, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import Answer, Operation, Request, segment
 from ferryman.wire.extension import Extension
@@ -42,13 +42,13 @@ class Migrations:
         self,
         cursor: str | None,
         size: int,
-        wanted: MigrationChoice | None = None,
+        wanted: MigrationFilters | None = None,
         *,
         count: bool = False,
     ) -> MigrationPage:
         """List migrations, by default newest first; ``count``: also how many there are."""
         query = {
-            **query_of(wanted or MigrationChoice()),
+            **query_of(wanted or MigrationFilters()),
             "count": "true" if count else None,
             "cursor": cursor,
             "pageSize": size,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ferryman import refusals
 from ferryman.cli.migrate.listen import LOOK_SECONDS, OFFER_SECONDS, cancel_all
 from ferryman.client.admin import AdminClient
-from ferryman.client.choices import TransferChoice
+from ferryman.client.filters import TransferFilters
 from ferryman.devtools.dev.folder import Running
 from ferryman.devtools.migrate.run import Say, settle
 from ferryman.java import java_command
@@ -120,7 +120,7 @@ class JavaListening:
     def _cancel_left(self) -> None:
         """Cancel what earlier runs left behind: the agent would be given it first."""
         for status in (TransferStatus.READY, TransferStatus.IN_PROGRESS):
-            left = TransferChoice(status=status, app=self._app.cloud_app_key)
+            left = TransferFilters(status=status, app=self._app.cloud_app_key)
             page = self._admin.transfers.list(None, _MOST_LEFT, left)
             for each in page.items:
                 if each.migration_details.migration_id != self._migration_id:
