@@ -18,8 +18,8 @@ from ferryman.delivery.resolver import BoundedResolver
 from ferryman.delivery.ssrf_guard import AddressRefusedError, public_socket
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 from ferryman.network.aiohttp_client import failure_of
-from ferryman.network.look import target
 from ferryman.network.proxies import Proxies, Proxy
+from ferryman.network.raw_connection import target
 from ferryman.network.trust import tls_context
 from ferryman.vocab import FailureCause
 
