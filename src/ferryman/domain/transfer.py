@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from ferryman import refusals
 from ferryman.domain import limits
-from ferryman.domain.life import added_by_end_of_pause, expires_at
+from ferryman.domain.lifetime import added_by_end_of_pause, expires_at
 from ferryman.vocab import AckStatus, AppKind, EventType, TransferStatus
 
 

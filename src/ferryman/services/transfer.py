@@ -5,7 +5,7 @@ from uuid import UUID
 
 from ferryman import refusals
 from ferryman.clock import epoch_ms
-from ferryman.domain import life
+from ferryman.domain import lifetime
 from ferryman.domain import pause as pause_rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import LOG_CHARACTERS
@@ -143,7 +143,7 @@ async def view(platform: Platform, transfer_id: str, *, max_age: float = 0) -> T
     times = {
         "started_at": state.started_at,
         "deadline": limit.at if limit else None,
-        "expires_at": life.expires_at(state),
+        "expires_at": lifetime.expires_at(state),
         "export_completed_at": state.export_completed_at,
         "returned_at": state.returned_at,
         "settled_at": state.settled_at,
