@@ -40,7 +40,7 @@ from ferryman.vocab import EventType
 
 log = structlog.get_logger("ferryman.delivery")
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """The longest wait before all lanes are checked: a notification may have been lost."""
 _LEAVE_SECONDS, _PAUSE_SECONDS = 5.0, 1.0
 """The longest time to sign off, and the pause after an unexpected failure."""
@@ -79,7 +79,7 @@ class Dispatcher:
         )
         self._rescuer = Rescuer(platform, self._worker_id, self._held)
         self._resting = RestingApps(platform, self._app_cache, functions.records)
-        self._next_look = 0.0
+        self._next_poll = 0.0
 
     async def run(self) -> None:
         """Deliver until ``stop`` is set; then finish what is in flight.
@@ -100,7 +100,7 @@ class Dispatcher:
                 except OutsideError as exc:
                     log.warning("dispatcher.waits", code=exc.code)
                     self._rescuer.lost_touch()
-                    self._next_look = 0.0
+                    self._next_poll = 0.0
                     await wait_for_event(self._changed, 0.5)
                 except Exception as exc:
                     log.exception("dispatcher.failed")
@@ -125,11 +125,11 @@ class Dispatcher:
     async def _step(self) -> None:
         loop = asyncio.get_running_loop()
         self._changed.clear()
-        if loop.time() >= self._next_look:
-            # Before the look: a notification during it asks for another one.
-            self._next_look = loop.time() + _LOOK_SECONDS
+        if loop.time() >= self._next_poll:
+            # Before the poll: a notification during it asks for another one.
+            self._next_poll = loop.time() + _POLL_SECONDS
             pause = await self._heartbeat()
-            self._next_look = min(self._next_look, loop.time() + pause)
+            self._next_poll = min(self._next_poll, loop.time() + pause)
         # Measured from before the claim: nobody counts us as silent from an earlier time.
         until = loop.time() + self._platform.heartbeat_timeout.total_seconds() / 2
         idle = Counter({UUID(owner): count for owner, count in self._functions.idle.items()})
@@ -145,7 +145,7 @@ class Dispatcher:
             idle[delivery.app.app_id] -= 1
         await self._health.report_ok("delivering")
         if not claimed:
-            await wait_for_event(self._changed, max(0.0, self._next_look - loop.time()))
+            await wait_for_event(self._changed, max(0.0, self._next_poll - loop.time()))
 
     async def _claim(self, quotas: dict[Lane, int]) -> list[Delivery]:
         try:
@@ -159,7 +159,7 @@ class Dispatcher:
         return claimed
 
     async def _heartbeat(self) -> float:
-        """Send a heartbeat, find lanes with due messages; return the seconds to the next look."""
+        """Send a heartbeat, find lanes with due messages; return the seconds to the next poll."""
         await self._rescuer.release_unheld()
         known, rests = self._draining, self._resting.apps
         view = await worker_service.heartbeat(
@@ -173,7 +173,7 @@ class Dispatcher:
             closed=[lane for lane, due in view.due.items() if due.closed],
             probed=[lane for lane, due in view.due.items() if due.tripped and not due.closed],
         )
-        pause = min(_LOOK_SECONDS, self._platform.heartbeat_timeout.total_seconds() / 4)
+        pause = min(_POLL_SECONDS, self._platform.heartbeat_timeout.total_seconds() / 4)
         for lane in own_order(self._worker_id, view.due):
             wait = (view.due[lane].at - view.now).total_seconds()
             if wait <= 0:
@@ -246,5 +246,5 @@ class Dispatcher:
             self._wake()
 
     def _wake(self) -> None:
-        self._next_look = 0.0
+        self._next_poll = 0.0
         self._changed.set()

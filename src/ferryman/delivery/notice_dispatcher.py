@@ -23,7 +23,7 @@ log = structlog.get_logger("ferryman.notice")
 Send = Callable[[Telling], Awaitable[str | None]]
 """Tries to send once; returns why it failed, or None."""
 
-_LOOK_SECONDS = 5.0
+_POLL_SECONDS = 5.0
 _DUE_SECONDS = 1.0
 _AWAY_SECONDS = 2.0
 _RETRY_SECONDS = 15.0
@@ -65,7 +65,7 @@ class NoticeDispatcher:
     async def _look(self) -> float:
         if await notice_watch.look(self._platform):
             self._woken.set()
-        return _LOOK_SECONDS
+        return _POLL_SECONDS
 
     async def _deliver(self, telling: Telling) -> None:
         try:

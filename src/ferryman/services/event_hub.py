@@ -152,7 +152,7 @@ class EventHub:
 
     @property
     def _pause(self) -> float:
-        """Return the seconds until the next look, when there was nothing more."""
+        """Return the seconds until the next poll, when there was nothing more."""
         return _POLL_SECONDS if self._whole else max(_POLL_SECONDS, self._rest / 2)
 
     async def _step(self) -> bool:

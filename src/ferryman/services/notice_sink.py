@@ -31,7 +31,7 @@ _PREFIX = "whsec_"
 _LIMITS = 100
 
 _PATIENCE_SECONDS = 20.0
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 
 async def add(platform: Platform, request: SinkRequest, by: Actor = PLATFORM) -> AddedSink:
@@ -106,7 +106,7 @@ async def trial(platform: Platform, name: str, by: Actor = PLATFORM) -> SinkTria
             found = await sink_store.telling(tx, telling_id)
         if found is None or found.state is not TellingState.WAITING or found.error:
             break
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     state = TellingState.GIVEN_UP if found is None else found.state
     return SinkTrial(name=name, state=state, error=None if found is None else found.error)
 

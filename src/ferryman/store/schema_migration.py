@@ -32,7 +32,7 @@ LOCK = 7_302_114_900
 _SILENT_SECONDS = 2.0
 """A longer wait is logged."""
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 log = structlog.get_logger("ferryman.database")
 
@@ -144,7 +144,7 @@ async def schema_lock(connection: Any, *, patience: float) -> AsyncIterator[None
                 client=_client(holder),
                 seconds=patience,
             )
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _missing(connection: Any) -> list[str]:
