@@ -30,7 +30,7 @@ class AcknowledgingTurns:
         self.wrote, self.changed = self._known.wrote, self._known.changed
 
     def known(self, transfer_ids: Collection[UUID]) -> dict[UUID, Seen]:
-        """Return those of the transfers that are likely to be as this process left them."""
+        """Return the transfers that are probably still as this process wrote them."""
         return {} if self._left else self._known.of(transfer_ids)
 
     def conflict(self) -> None:

@@ -91,7 +91,7 @@ async def set_timer(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
 
 
 async def _hold_or_release(tx: Transaction, stored: StoredTransfer, *, was_paused: bool) -> None:
-    """Hold the messages of a transfer that is paused now, or release those of one that was."""
+    """Hold the messages of a transfer that is now paused; release them when it is not."""
     paused = stored.state.paused_at is not None
     if paused == was_paused:
         return

@@ -78,9 +78,9 @@ async def claim(
 async def on_definition_changed(tx: Transaction, app_id: UUID) -> None:
     """Release messages that wait for a route, if the app's new definition has one.
 
-    Failures of addresses the app no longer uses are cleared. Call this after the change, in its
-    transaction. Parking messages and counting failures both lock the app as it was read, so neither
-    misses the other.
+    Failures of addresses that the app no longer uses are cleared. Call this after the change, in
+    its transaction. Parking messages and counting failures both lock the app's row, so neither
+    misses the change.
     """
     app = await app_store.by_id(tx, app_id)
     if app is None:

@@ -110,9 +110,9 @@ async def groups(
     *,
     max_age: float = 0,
 ) -> MessageGroups:
-    """Count matching messages by a property of theirs; beyond 10,000, of so many of them.
+    """Count matching messages by one of their properties; of more than 10,000, count a sample.
 
-    Those of so many may be ``max_age`` seconds old.
+    With many messages, the counts may be ``max_age`` seconds old.
     """
     async with platform.database.transaction() as tx:
         choice = await chosen(tx, wanted, by.reach)
@@ -151,7 +151,7 @@ async def groups(
 
 
 async def chosen(tx: Transaction, wanted: MessageListQuery, reach: Reach) -> MessageListFilter:
-    """Return the filter of a query, within what the caller sees."""
+    """Return the filter of a query, limited to what the caller may see."""
     text = check_text("text", wanted.text or "", longest=LABEL_CHARACTERS) or None
     reach = await customer_service.narrowed(tx, reach, wanted.customer)
     return MessageListFilter(

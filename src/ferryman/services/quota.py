@@ -85,7 +85,7 @@ class HeldBytes:
                 del self._coming[app_id]
 
     async def held(self, tx: Transaction, app_id: UUID) -> tuple[int, int] | None:
-        """Return what an app holds, a while ago, and the most that it may; None without a limit."""
+        """Return what an app held a while ago, and its limit; None without a limit."""
         if self._limit is None:
             return None
         held = await self._sums.get(app_id, partial(self._add_up, tx, app_id))

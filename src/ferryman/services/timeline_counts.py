@@ -1,4 +1,4 @@
-"""How many entries a timeline has over time: what a picture of a long one is made of."""
+"""Count the entries of a timeline over time, for the picture of a long one."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
