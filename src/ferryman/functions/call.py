@@ -58,7 +58,7 @@ class HostKey:
 
 
 async def host_key(call: FunctionCall, known: HandlerCache, bundles: Bundles) -> HostKey:
-    """Return what a host must have been started with to take the call.
+    """Return the key of the hosts that can take the call.
 
     Raises :class:`PlatformError` if the handler cannot be found or bundled.
     """

@@ -27,7 +27,7 @@ _FolderState = tuple[str, int, int, int]
 class FoundHandler:
     """A function in a file below the ``root`` of an app; ``files`` are all its Python files.
 
-    There are none for JavaScript, whose bundle has stamps of its own.
+    For JavaScript ``files`` is empty, since its bundle has stamps of its own.
     """
 
     root: Path

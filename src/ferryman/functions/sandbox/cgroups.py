@@ -139,7 +139,7 @@ def _folders(process: Path, kind: str, controller: str) -> Iterator[Path]:
 
 
 def _enabled(parent: Path) -> bool:
-    """Return whether groups in a folder of version 2 are ours to make, with both limits."""
+    """Return whether we may create groups in a folder of version 2, with both limits."""
     control = parent / "cgroup.subtree_control"
     for name in _DELEGATED:
         with suppress(OSError):
