@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
-    """Count of due or running work of one kind, and the id of one of them."""
+    """The number of due or running items of one kind, and the id of one of them."""
 
     kind: str
     count: int

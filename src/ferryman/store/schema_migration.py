@@ -67,7 +67,7 @@ async def steps(
 
 
 async def _apply(connection: Any, name: str, patience: float, statement_seconds: float) -> bool:
-    """Apply a step; return False if another process has done so meanwhile."""
+    """Apply a step; return False if another process did so first."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     while True:
