@@ -40,7 +40,7 @@ _ANYWHERE = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Content-Length, Content-Range, ETag",
 }
-"""Whoever has the URL may use it, so pages of any site may."""
+"""Pages of any site may use the URL, because whoever has it may."""
 
 _PREFLIGHT = {
     **_ANYWHERE,

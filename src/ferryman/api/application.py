@@ -94,7 +94,7 @@ async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 
 def provider_settings(settings: "Settings") -> ProviderSettings | None:
-    """Return what is set for an identity provider; None if people sign in by tokens alone."""
+    """Return the settings of the identity provider; None if people sign in only by tokens."""
     if settings.oidc_issuer is None or settings.oidc_client_id is None:
         return None
     return ProviderSettings(
@@ -115,10 +115,10 @@ def create_app(
     send: Post,
     shared: SharedMetrics | None = None,
 ) -> Litestar:
-    """Return the whole API over one platform; long polls end early once ``closing`` is set.
+    """Return the whole API of one platform; long polls end early once ``closing`` is set.
 
     ``send`` posts the lifecycle calls of Connect apps. With several API processes, ``shared`` has
-    the metrics of all, and each allows its share of what an app or address may do.
+    the metrics of all, and each process grants its share of every rate limit.
     """
     lifecycle, poll = Lifecycle(credentials.keys, send), ClaimPoll(platform, closing)
     settings, health, scraper = platform.settings, HealthCheck(platform), Scraper(platform)

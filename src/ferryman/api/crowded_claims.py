@@ -1,7 +1,7 @@
 """A fast path for the claims of an app with a crowd of agents: no framework, a cached token.
 
-Most agents of a crowd poll again and again and get nothing, so what a poll costs before it waits is
-all that they cost. The answer is the same either way (ADR 81).
+Most agents of a crowd poll again and again and get nothing, so the cost of a poll before it waits
+is all that they cost. The answer is the same either way (ADR 81).
 """
 
 from dataclasses import replace

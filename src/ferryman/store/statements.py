@@ -4,8 +4,8 @@
 after the name selects the result; see :data:`_KINDS`. Parameters and values have PostgreSQL's own
 types, which ``python -m tools.statements`` writes to ``signatures.pyi``.
 
-``-- fragment: matching_transfers`` starts text that several statements of a file share; a line ``--
-include: matching_transfers`` in them stands for it.
+``-- fragment: matching_transfers`` starts text that several statements of a file share; a line
+``-- include: matching_transfers`` in them stands for it.
 """
 
 import re
