@@ -33,7 +33,7 @@ def chain(snapshot: TransferSnapshot) -> tuple[list[Link], str | None]:
 
 
 def _ended_by_hand(snapshot: TransferSnapshot) -> bool:
-    """Return whether an admin ended it, so that unfinished work is nobody's fault."""
+    """Return whether an admin ended the transfer, so that unfinished work is no failure."""
     skipped = snapshot.transfer.status is TransferStatus.SKIPPED and snapshot.skipped_by is None
     cancelled = snapshot.transfer.cancel_requested_at is not None
     return skipped or (cancelled and not snapshot.settled_well)
