@@ -8,7 +8,7 @@ from ferryman.sdk.part import MIB
 DEFAULT_BUDGET = 96 * MIB
 MAX_PARALLEL = 8
 SMALL_FILE = 256 * 1024
-"""A file of up to so many bytes is sent with others, and takes no part's memory."""
+"""The largest file that is sent in a batch, and takes no part's memory."""
 SMALL_COST = 4096
 """Memory of a waiting small file beside its content, in bytes."""
 
@@ -47,7 +47,7 @@ class MemoryBudget:
             self._parts += 1
 
     def release(self, part: memoryview) -> None:
-        """Take back the memory of a part, which nobody may read any more."""
+        """Take back the memory of a part, which no thread may read any more."""
         with self._changed:
             self._held -= part.nbytes
             self._parts -= 1

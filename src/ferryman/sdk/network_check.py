@@ -64,7 +64,7 @@ class NetworkCheck:
         self._asked_at = 0.0
 
     def run(self) -> Iterator[Step]:
-        """Yield each step when it is done; what was stored is removed, whatever happens."""
+        """Yield each step when it is done; whatever happens, the stored test file is removed."""
         failed = ""
         try:
             for name in STEPS[:-1]:
