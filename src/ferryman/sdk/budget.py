@@ -56,7 +56,7 @@ class MemoryBudget:
             self._changed.notify_all()
 
     def take_small(self, size: int) -> None:
-        """Wait until a small file of ``size`` bytes fits: all of them have a quarter."""
+        """Wait until a small file of ``size`` bytes fits; small files share a quarter of it."""
         with self._changed:
             self._changed.wait_for(lambda: self._fits_small(size + SMALL_COST))
             self._held += size + SMALL_COST

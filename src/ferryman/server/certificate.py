@@ -46,7 +46,7 @@ class KeyPair:
 
 
 def key_pair(settings: "Settings") -> KeyPair | None:
-    """Return what the platform serves TLS with; None if it serves http.
+    """Return the key and certificate that the platform serves; None if it serves http.
 
     Raises :class:`ConfigError` (``tls_invalid``) for files that are missing, unreadable, expired,
     or not a pair.

@@ -55,7 +55,7 @@ _NOT_FOR_WORKERS = {
     *SignInSettings.model_fields,
     *MailSettings.model_fields,
 }
-"""Who signs in, where mail is sent, and the secrets of both, concern the API alone."""
+"""Settings of sign-in and mail, and their secrets, which only the API gets."""
 
 
 def environment_of(settings: Settings, database_url: str) -> dict[str, str]:
