@@ -105,7 +105,7 @@ def try_sink(session: Session, name: Name) -> None:
 
 @command(sinks, "remove")
 def remove(session: Session, name: Name) -> None:
-    """Remove a sink with what it was still to be told."""
+    """Remove a sink, and drop the notices that wait for it."""
     session.show(session.admin.notices.remove_sink(name), _sink_text)
 
 

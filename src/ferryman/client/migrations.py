@@ -74,11 +74,11 @@ class Migrations:
         return self._http.post(path, MigrationView, request)
 
     def archive(self, migration_id: str) -> MigrationView:
-        """Leave a migration that has ended out of lists; repeatable."""
+        """Hide a migration that has ended from lists; repeatable."""
         return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/archive", MigrationView)
 
     def unarchive(self, migration_id: str) -> MigrationView:
-        """List an archived migration again; repeatable."""
+        """Show an archived migration in lists again; repeatable."""
         return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/unarchive", MigrationView)
 
     def pause(self, migration_id: str) -> MigrationView:
