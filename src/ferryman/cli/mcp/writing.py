@@ -60,7 +60,7 @@ class Duration(Arguments, frozen=True):
 
 
 def trigger_event(call: Call, given: EventToSend) -> dict[str, Any]:
-    """Send one event to the app that `ferryman dev` runs, and say what became of it."""
+    """Send one event to the app that `ferryman dev` runs, and report the result."""
     _plan(call, given.mappings)  # which gives what is missing here
     wanted = WantedEvent(
         event=given.event,
