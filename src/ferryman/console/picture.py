@@ -59,9 +59,9 @@ class PictureLane:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A whole picture; ``ticks`` are places with times, ``lines`` places with a word.
+    """A whole picture; ``ticks`` are positions with times, ``lines`` positions with a word.
 
-    ``runs`` and ``unit`` are those of its scale, for a script that reads times from places.
+    ``runs`` and ``unit`` describe its scale, for a script that reads times from positions.
     """
 
     height: float

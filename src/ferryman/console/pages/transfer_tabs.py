@@ -100,7 +100,7 @@ async def messages_page(
 
 @get("/transfers/{transfer_id:str}/log")
 async def log_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") -> Template:
-    """Show what the app wrote to its log."""
+    """Show the app's log."""
     view, rows = await _with_view(
         visit, transfer_id, "timeline", TimelinePage, kind="log", cursor=cursor, pageSize=_ROWS
     )
