@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ferryman.api.claim_desk import ClaimDesk
+from ferryman.api.claim_poll import ClaimPoll
 from ferryman.api.crowded_claims import CrowdedClaims
 from ferryman.api.throttle import AppThrottle
 from ferryman.domain.rate import Rate
@@ -29,7 +29,7 @@ class Front:
     """What stands before the framework, which notes the bodies that reach it."""
 
     services: Services
-    desk: ClaimDesk
+    poll: ClaimPoll
     token: str
     application: Any = None
     passed: list[bytes] = field(default_factory=list)
@@ -75,19 +75,19 @@ class Front:
 
 @pytest.fixture
 async def front(services: Services) -> AsyncIterator[Front]:
-    """A desk at which a crowd waits."""
+    """A poll in which a crowd of agents waits."""
     token = new_token("server")
     app = services.app
     async with services.platform.database.transaction() as tx:
         await app_store.add_token(tx, app.app_id, Audience.SERVER, token_digest(token))
     closing = asyncio.Event()
-    front = Front(services, ClaimDesk(services.platform, closing), token)
+    front = Front(services, ClaimPoll(services.platform, closing), token)
     throttle = AppThrottle(Rate(per_second=100, burst=100), lambda: 0.0)
-    front.application = CrowdedClaims(front.rest, services.platform, throttle, front.desk)
+    front.application = CrowdedClaims(front.rest, services.platform, throttle, front.poll)
     async with AsyncExitStack() as stack:
         for number in range(20):
             request = ClaimRequest(server_app_keys=[app.server_app_key], agent_id=str(number))
-            await stack.enter_async_context(front.desk.wait(app.app_id, request))
+            await stack.enter_async_context(front.poll.wait(app.app_id, request))
         yield front
     closing.set()
 

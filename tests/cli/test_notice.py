@@ -1,4 +1,4 @@
-"""``ferryman notice``: what the platform told, and where it tells it."""
+"""``ferryman notice``: list notices, and manage the sinks that receive them."""
 
 import json
 from uuid import uuid4

@@ -92,9 +92,9 @@ def serious(
             path = f"/app/migration/forge/v1/log/{migration.transfer_id}"
             migration.cloud.ok("POST", path, {"message": f"line {number}"})
         page.goto(f"{running_platform.url}/console/transfers/{migration.transfer_id}")
-        page.locator("#crowds summary").click()
-        page.locator("#crowds td").first.wait_for()
-        look_on(page, "crowds")
+        page.locator("#bins summary").click()
+        page.locator("#bins td").first.wait_for()
+        look_on(page, "bins")
     return told
 
 

@@ -110,20 +110,20 @@ def test_numbers_that_no_entry_has(
         assert console.get(f"{page}?{wrong}").status == 400, wrong
 
 
-def test_crowds_lead_to_their_part_of_the_time(long: FunctionMigration, console: Console) -> None:
+def test_bins_lead_to_their_part_of_the_time(long: FunctionMigration, console: Console) -> None:
     """Until each entry is shown by itself; rows and links keep to the part that was chosen."""
     page = f"transfers/{long.transfer_id}"
     text = console.text(page)
     parts = {unescape(each) for each in re.findall(r'<td><a href="\.\./([^"]+from=[^"]+)"', text)}
-    crowds = {unescape(each) for each in re.findall(r'href="\.\./([^"]+)"[^>]*class="crowd"', text)}
-    assert crowds
-    assert crowds <= parts
+    bins = {unescape(each) for each in re.findall(r'href="\.\./([^"]+)"[^>]*class="bin"', text)}
+    assert bins
+    assert bins <= parts
     assert f"{len(long.timeline())} entries, too many" in text
     ordered = sorted(parts)
     for part in (ordered[0], ordered[-1]):
         inner = console.text(part)
         assert "too many to show each" not in inner
-        assert 'class="crowd"' not in inner
+        assert 'class="bin"' not in inner
         start, end = (
             zoom_of(each, "").start for each in re.findall("(?:from|to)=([^&]+)", unquote(part))
         )

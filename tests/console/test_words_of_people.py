@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Page, expect
 
-from ferryman.console.entries import Teller
+from ferryman.console.entry_summary import EntrySummarizer
 from ferryman.console.names import kind_in_words
 from ferryman.sentences import _SENTENCES
 from ferryman.wire.transfer import TimelineEntry
@@ -27,7 +27,7 @@ def test_kinds_of_entries_are_words(kind: str) -> None:
 
 def test_a_listener_that_was_called_again_says_so() -> None:
     told = [
-        Teller([])(TimelineEntry(seq=1, at=1, kind="listener.claimed", data=data))
+        EntrySummarizer([])(TimelineEntry(seq=1, at=1, kind="listener.claimed", data=data))
         for data in ({"agentId": "a", "claim": 1}, {"agentId": "a", "claim": 2})
     ]
     assert told == ["listener called by the agent a", "listener called by the agent a, call 2"]

@@ -1,11 +1,11 @@
-"""Parts of a time: as an address has them, the steps between them, and crowds in the picture."""
+"""Parts of a time: as an address has them, the steps between them, and bins in the picture."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferryman.console.crowds import Crowd, crowds_of
-from ferryman.console.picture import Sight, crowd_picture
+from ferryman.console.bins import Bin, bins_of
+from ferryman.console.picture import Frame, binned_picture
 from ferryman.console.zoom import Zoom, ZoomInvalid, steps_of, written, zoom_of
 from ferryman.wire.overview import TimelineCounts, TimelinePart
 
@@ -88,23 +88,23 @@ COUNTS = TimelineCounts(
 )
 
 
-def test_crowds_are_counted_by_lane() -> None:
+def test_bins_are_counted_by_lane() -> None:
     """What begins is not counted beside its end, and what has no lane not at all."""
-    assert [(each.lane, each.start, each.number, each.failed) for each in crowds_of(COUNTS)] == [
+    assert [(each.lane, each.start, each.number, each.failed) for each in bins_of(COUNTS)] == [
         (2, 0, 20, 0),
         (3, 0, 5, 0),
         (3, 60_000, 8, 4),
         (5, 60_000, 3, 1),
     ]
-    last = crowds_of(COUNTS)[-1]
+    last = bins_of(COUNTS)[-1]
     assert "acknowledged: 3" in last.title
     assert "1 of them as failed" in last.title
 
 
-def test_a_crowd_is_as_high_as_its_number_and_its_failures_stand_below() -> None:
-    picture = crowd_picture(crowds_of(COUNTS))
+def test_a_bin_is_as_high_as_its_number_and_its_failures_stand_below() -> None:
+    picture = binned_picture(bins_of(COUNTS))
     assert picture is not None
-    small, great = picture.lanes[3].crowds
+    small, great = picture.lanes[3].bins
     assert small.height == pytest.approx(great.height * 5 / 8)
     assert great.failed == pytest.approx(great.height / 2)
     assert small.y + small.height == pytest.approx(great.y + great.height)
@@ -119,18 +119,18 @@ def test_a_crowd_is_as_high_as_its_number_and_its_failures_stand_below() -> None
         unique_by=lambda each: each[:2],
     )
 )
-def test_crowds_stay_in_the_frame_and_beside_each_other(
+def test_bins_stay_in_the_frame_and_beside_each_other(
     rows: list[tuple[int, int, int, int]],
 ) -> None:
-    crowds = [
-        Crowd(lane, at * 1000, (at + 1) * 1000, number, min(number, failed), "")
+    bins = [
+        Bin(lane, at * 1000, (at + 1) * 1000, number, min(number, failed), "")
         for lane, at, number, failed in sorted(rows, key=lambda each: each[1])
     ]
-    picture = crowd_picture(crowds, Sight(start=0, end=96_000))
+    picture = binned_picture(bins, Frame(start=0, end=96_000))
     assert picture is not None
     for lane in picture.lanes:
         end = picture.left - 0.001
-        for shape in lane.crowds:
+        for shape in lane.bins:
             assert end <= shape.x
             assert 0 <= shape.failed <= shape.height <= 26.001
             end = shape.x + shape.width

@@ -129,7 +129,7 @@ async def test_a_notification_during_a_look_is_not_lost(
 ) -> None:
     """It may be of something that the look did not see; the next one is hours away."""
     monkeypatch.setenv("FERRYMAN_HEARTBEAT_SECONDS", "36000")
-    monkeypatch.setattr(heartbeat, "_LOOK_SECONDS", 3600)
+    monkeypatch.setattr(heartbeat, "_POLL_SECONDS", 3600)
     looks, again = itertools.count(), asyncio.Event()
     rescue = Rescuer.rescue
 

@@ -16,9 +16,9 @@ from uuid import uuid4
 import pytest
 
 from ferryman.config import Settings
+from ferryman.delivery.notice_dispatcher import NoticeDispatcher
 from ferryman.delivery.notice_sender import NoticeSender
 from ferryman.delivery.remote import open_sender
-from ferryman.delivery.teller import NoticeTeller
 from ferryman.domain.limits import NOTICE_PATIENCE
 from ferryman.domain.notice import Trouble
 from ferryman.errors import Conflict, Invalid, NotFound, OutsideError
@@ -38,11 +38,11 @@ SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 
 @dataclass
 class Told:
-    """A platform with sinks, and a teller whose steps a test takes one by one."""
+    """A platform with sinks, and a dispatcher whose steps a test takes one by one."""
 
     services: Services
     receiver: Receiver
-    teller: NoticeTeller
+    dispatcher: NoticeDispatcher
 
     async def sink(
         self, name: str, kind: SinkKind = SinkKind.WEBHOOK, **more: Any
@@ -70,9 +70,9 @@ class Told:
             await sink_store.queue(tx, notice_id, NoticePart.BEGAN, told)
 
     async def step(self, *, settle: bool = True) -> None:
-        await self.teller.step()
+        await self.dispatcher.step()
         if settle:
-            await self.teller.settle()
+            await self.dispatcher.settle()
 
     async def until_due(self) -> None:
         await self.services.advance(timedelta(hours=1))
@@ -93,7 +93,9 @@ async def telling(
         async with open_sender(private=private) as remotes:
             chosen = Settings(**settings)
             send = NoticeSender(remotes, chosen, seconds=seconds)
-            yield Told(services, receiver, NoticeTeller(services.platform, send, asyncio.Event()))
+            yield Told(
+                services, receiver, NoticeDispatcher(services.platform, send, asyncio.Event())
+            )
     finally:
         receiver.close()
 
@@ -188,9 +190,9 @@ async def test_a_notice_that_cannot_be_made_is_recorded_like_any_failure(
     async with telling(services) as told:
         await told.sink("ops")
         await told.notice()
-        teller = NoticeTeller(services.platform, send, asyncio.Event())
-        await teller.step()
-        await teller.settle()
+        dispatcher = NoticeDispatcher(services.platform, send, asyncio.Event())
+        await dispatcher.step()
+        await dispatcher.settle()
         state = await told.state("ops")
     assert state.error == "It could not be made: ValueError"
 

@@ -57,7 +57,7 @@ async def test_a_push_during_a_look_is_not_lost(
 ) -> None:
     """The look did not see it, and the next one by itself is hours away."""
     monkeypatch.setenv("FERRYMAN_HEARTBEAT_SECONDS", "36000")
-    monkeypatch.setattr(queue_dispatcher, "_LOOK_SECONDS", 3600)
+    monkeypatch.setattr(queue_dispatcher, "_POLL_SECONDS", 3600)
     looks, told = count(1), asyncio.Event()
     due, wake = queue_delivery.due, QueueDispatcher.wake
 

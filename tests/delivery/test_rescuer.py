@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from ferryman.delivery.rescuer import Silence
+from ferryman.delivery.rescuer import FailureDetector
 from tests.kit.services import Services
 from tests.kit.worker import running_worker, until
 
@@ -18,14 +18,14 @@ class Observer:
 
     def __init__(self) -> None:
         self.seconds = 100.0
-        self._silence = Silence(lambda: self.seconds)
+        self._detector = FailureDetector(lambda: self.seconds)
 
     def silent(self, after: float, **seen: datetime) -> set[str]:
         """Who is silent of those it sees so many seconds later."""
         self.seconds += after
         names = {UUID(int=number): name for number, name in enumerate(seen)}
         by_id = {worker_id: seen[name] for worker_id, name in names.items()}
-        return {names[each] for each in self._silence.since(by_id, LIMIT)}
+        return {names[each] for each in self._detector.silent(by_id, LIMIT)}
 
 
 def test_a_worker_is_silent_that_was_not_heard_of_for_so_long() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ferryman.domain import attention, life, limits
+from ferryman.domain import attention, lifetime, limits
 from ferryman.domain import export as export_rules
 from ferryman.domain import pause as rules
 from ferryman.domain import transfer as transfer_rules
@@ -66,8 +66,8 @@ def test_the_deadline_stands_still(
 def test_the_ends_of_the_life_are_put_off_by_the_pause() -> None:
     resumed = rules.resume(paused(5), START + timedelta(days=20)).transfer
     added = timedelta(days=20, minutes=-5)
-    assert life.expires_at(resumed) == START + limits.TRANSFER_LIFE + added
-    assert life.data_readable_until(resumed) == START + limits.DATA_LIFE + added
+    assert lifetime.expires_at(resumed) == START + limits.TRANSFER_LIFE + added
+    assert lifetime.data_readable_until(resumed) == START + limits.DATA_LIFE + added
     again = rules.resume(
         rules.pause(resumed, START + timedelta(days=21)).transfer, START + timedelta(days=22)
     ).transfer
@@ -119,9 +119,9 @@ def test_files_live_as_much_longer_however_a_pause_ends() -> None:
     end = START + timedelta(days=20)
     added = timedelta(days=20, minutes=-5)
     cancelled = transfer_rules.cancel(paused(5), end).transfer
-    assert life.data_readable_until(cancelled) == START + limits.DATA_LIFE + added
+    assert lifetime.data_readable_until(cancelled) == START + limits.DATA_LIFE + added
     settled = transfer_rules.settle(paused(5), TransferStatus.FAILED, end).transfer
-    assert life.data_readable_until(settled) == START + limits.DATA_LIFE + added
+    assert lifetime.data_readable_until(settled) == START + limits.DATA_LIFE + added
     skipped = transfer_rules.skip(rules.pause(Transfer(), START).transfer, end).transfer
     assert skipped.life_added == timedelta(0)
 
@@ -159,8 +159,8 @@ def test_an_extension_moves_all_ends_that_come_earlier() -> None:
     until = START + timedelta(days=13)
     extended = rules.extend(running(), until, minute(5)).transfer
     assert transfer_rules.deadline(extended) == Deadline(until, "operator")
-    assert life.data_readable_until(extended) == until
-    assert life.expires_at(extended) == until + timedelta(days=2)
+    assert lifetime.data_readable_until(extended) == until
+    assert lifetime.expires_at(extended) == until + timedelta(days=2)
     # Whatever moves the deadline later still does.
     moved = export_rules.record_upload(extended, until).transfer
     assert transfer_rules.deadline(moved) == Deadline(until + moved.window, "upload")

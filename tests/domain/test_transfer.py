@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ferryman.domain import export as export_rules
-from ferryman.domain import life, limits
+from ferryman.domain import lifetime, limits
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.transfer import Change, Transfer
 from ferryman.errors import Conflict, Settled
@@ -88,8 +88,8 @@ def test_deadline_is_the_latest_move_and_the_window(
 def test_no_deadline_before_the_start() -> None:
     assert transfer_rules.deadline(Transfer()) is None
     assert transfer_rules.next_wake(Transfer()) is None
-    assert life.expires_at(Transfer()) is None
-    assert life.data_readable_until(Transfer()) is None
+    assert lifetime.expires_at(Transfer()) is None
+    assert lifetime.data_readable_until(Transfer()) is None
 
 
 def test_window_of_the_app_counts() -> None:

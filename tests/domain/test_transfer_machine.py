@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ferryman.domain import export as export_rules
-from ferryman.domain import life, limits
+from ferryman.domain import lifetime, limits
 from ferryman.domain import pause as pause_rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.transfer import Change, Transfer
@@ -192,7 +192,7 @@ class TransferMachine(RuleBasedStateMachine):
             self.moves.append(until - self.transfer.window)
         more_life = until - self.started - limits.DATA_LIFE
         self.life = max(self.life, limits.TRANSFER_LIFE + more_life)
-        readable = life.data_readable_until(self.transfer)
+        readable = lifetime.data_readable_until(self.transfer)
         assert readable is not None
         assert readable >= until
 

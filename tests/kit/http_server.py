@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 """How long its end may take; the default would be half a second."""
 
 
@@ -15,7 +15,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     quiet = type(handler.__name__, (handler,), {"log_message": lambda *_: None})
     with ThreadingHTTPServer(("127.0.0.1", 0), quiet) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(_LOOK_SECONDS,))
+        thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,))
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

@@ -17,7 +17,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar import Litestar
 
-from ferryman.api.at_once import readers
+from ferryman.api.concurrency_limit import readers
 from ferryman.api.objects import ObjectsApp
 from ferryman.objects.local import LocalStore
 from ferryman.objects.sealing import NO_KEYS, ObjectKeys

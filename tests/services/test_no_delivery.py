@@ -8,7 +8,7 @@ import pytest
 from ferryman.errors import ConfigError, OutsideError
 from ferryman.server.build import build
 from ferryman.server.lifecycle_client import lifecycle_client
-from ferryman.server.notices import tell_notices
+from ferryman.server.notices import dispatch_notices
 from ferryman.server.run_worker import run_worker
 from ferryman.services.health import HealthCheck
 from tests.kit.services import Services
@@ -37,7 +37,7 @@ async def test_a_drill_calls_nobody_and_deadlines_stand_still(
         await run_worker(settings)
 
     async with asyncio.timeout(60):
-        await tell_notices(services.platform, asyncio.Event())
+        await dispatch_notices(services.platform, asyncio.Event())
 
     transfer_id = await services.start_transfer()
     await services.upload(transfer_id)

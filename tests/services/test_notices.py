@@ -19,12 +19,12 @@ from ferryman.notice_vocab import NoticeKind, SinkKind
 from ferryman.objects.local import LocalStore
 from ferryman.services import (
     concern,
-    known_sums,
     message,
     notice,
     notice_sink,
     notice_watch,
     pause,
+    sum_cache,
     worker,
 )
 from ferryman.services import customer as customer_service
@@ -91,8 +91,8 @@ async def planted(
 ) -> AsyncIterator[Planted]:
     """Nobody is taken for dead by itself, and the disk is never full, however slow the machine."""
     monkeypatch.setattr(limits, "BREAKER_PAUSE", NOT_YET)
-    monkeypatch.setattr(known_sums, "_SECONDS", 0)
-    monkeypatch.setattr(known_sums, "_TIMES", 0)
+    monkeypatch.setattr(sum_cache, "_SECONDS", 0)
+    monkeypatch.setattr(sum_cache, "_TIMES", 0)
     room = [Room(free=2, reserve=1)]
     monkeypatch.setattr(concern, "room_in", lambda _folder, _reserve: room[-1])
     chosen: dict[str, Any] = {"heartbeat_seconds": 3600, "app_bytes": LIMIT}

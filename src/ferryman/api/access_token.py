@@ -28,7 +28,7 @@ async def list_tokens(
 async def rotate_token(
     platform: OwnPlatform, actor: Author, token_name: Id, data: JSONBody[TokenRotation]
 ) -> IssuedToken:
-    """Give a token a new secret; the old one works for as long as the overlap."""
+    """Give a token a new secret; the old one works until the overlap ends."""
     return await access_token_service.rotate(platform, token_name, data, actor)
 
 

@@ -10,7 +10,7 @@ from litestar.response import Stream
 
 from ferryman import refusals
 from ferryman.api import forge_problem
-from ferryman.api.at_once import READ_BYTES
+from ferryman.api.concurrency_limit import READ_BYTES
 from ferryman.api.http import begun, byte_range
 from ferryman.api.key_value_form import Asked, is_half_character
 from ferryman.api.parameters import Caller, Id, OwnPlatform, OwnReaders
@@ -40,7 +40,7 @@ _ANYWHERE = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Content-Length, Content-Range, ETag",
 }
-"""Whoever has the URL may use it, so pages of any site may."""
+"""Pages of any site may use the URL, because whoever has it may."""
 
 _PREFLIGHT = {
     **_ANYWHERE,

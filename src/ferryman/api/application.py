@@ -15,20 +15,20 @@ from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
 from ferryman import refusals
-from ferryman.api import at_once
+from ferryman.api import concurrency_limit
 from ferryman.api.admin import admin_router
 from ferryman.api.admin_auth import Authenticator
 from ferryman.api.app import install_key
 from ferryman.api.app_object import object_url_router
 from ferryman.api.auth import Credentials
 from ferryman.api.call_log import CallLog
-from ferryman.api.claim_desk import ClaimDesk
+from ferryman.api.claim_poll import ClaimPoll
 from ferryman.api.connect import connect_routers
 from ferryman.api.crowded_claims import CrowdedClaims
 from ferryman.api.forge import forge_router
 from ferryman.api.forge_service import forge_service_router
 from ferryman.api.function_gate import FunctionGate
-from ferryman.api.head import HeadAsGet
+from ferryman.api.head_requests import HeadAsGet
 from ferryman.api.health import healthz, readyz
 from ferryman.api.hot_calls import HotCalls
 from ferryman.api.metrics import get_metrics
@@ -41,7 +41,7 @@ from ferryman.api.refused_call import tracer
 from ferryman.api.request_log import RequestLog
 from ferryman.api.server import server_router
 from ferryman.api.shared_metrics import SharedMetrics
-from ferryman.api.stalls import StallGuard
+from ferryman.api.stall_guard import StallGuard
 from ferryman.api.strict import StrictRequest, check_request
 from ferryman.api.throttle import AppThrottle
 from ferryman.api.token_lookup import TokenLookup
@@ -94,7 +94,7 @@ async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 
 def provider_settings(settings: "Settings") -> ProviderSettings | None:
-    """Return what is set for an identity provider; None if people sign in by tokens alone."""
+    """Return the settings of the identity provider; None if people sign in only by tokens."""
     if settings.oidc_issuer is None or settings.oidc_client_id is None:
         return None
     return ProviderSettings(
@@ -115,18 +115,18 @@ def create_app(
     send: Post,
     shared: SharedMetrics | None = None,
 ) -> Litestar:
-    """Return the whole API over one platform; long polls end early once ``closing`` is set.
+    """Return the whole API of one platform; long polls end early once ``closing`` is set.
 
     ``send`` posts the lifecycle calls of Connect apps. With several API processes, ``shared`` has
-    the metrics of all, and each allows its share of what an app or address may do.
+    the metrics of all, and each process grants its share of every rate limit.
     """
-    lifecycle, desk = Lifecycle(credentials.keys, send), ClaimDesk(platform, closing)
+    lifecycle, poll = Lifecycle(credentials.keys, send), ClaimPoll(platform, closing)
     settings, health, scraper = platform.settings, HealthCheck(platform), Scraper(platform)
     share = settings.api_processes or 1
     rate = Rate(settings.rate_per_second, settings.rate_burst)
     throttle = AppThrottle(rate, monotonic, share=share)
     authenticator, hub = Authenticator(platform, credentials), EventHub(platform, closing)
-    readers = at_once.readers(share)
+    readers = concurrency_limit.readers(share)
     log_rate = Rate(settings.log_bytes_per_second, 60 * settings.log_bytes_per_second)
     logs = AppThrottle(log_rate, monotonic, refusals.access.LOG_RATE_LIMITED, share=share)
     per_minute = settings.queue_events_per_minute
@@ -167,7 +167,7 @@ def create_app(
             "push_rate": Provide(lambda: push_rate, sync_to_thread=False),
             "readers": Provide(lambda: readers, sync_to_thread=False),
             "event_hub": Provide(lambda: hub, sync_to_thread=False),
-            "claim_desk": Provide(lambda: desk, sync_to_thread=False),
+            "claim_poll": Provide(lambda: poll, sync_to_thread=False),
         },
         exception_handlers={
             PlatformError: on_platform_error,
@@ -193,7 +193,7 @@ def create_app(
         debug=False,
     )
     api.asgi_handler = HotCalls(api.asgi_handler, platform, credentials, throttle)
-    api.asgi_handler = CrowdedClaims(api.asgi_handler, platform, throttle, desk)
+    api.asgi_handler = CrowdedClaims(api.asgi_handler, platform, throttle, poll)
     if settings.clock == "virtual":
         api.asgi_handler = CallLog(api.asgi_handler, platform)
     lookup = TokenLookup(credentials.operator_token, partial(access_token_service.known, platform))

@@ -72,7 +72,7 @@ def cloud_app_guard(platform: Platform, credentials: Credentials, throttle: AppT
 
 
 class HolderOfCloudToken:
-    """Whose a cloud token is, as it was checked within the last seconds."""
+    """The holder of a cloud token that was checked within the last seconds."""
 
     def __init__(self, platform: Platform, credentials: Credentials) -> None:
         self._platform, self._credentials = platform, credentials

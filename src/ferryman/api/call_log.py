@@ -32,7 +32,7 @@ _KEPT_BYTES = 64 << 10
 
 @dataclass
 class _Body:
-    """A body as it passes: its digest, and the whole of it if it is short."""
+    """A body that passes through: its digest, and all of it if it is short."""
 
     size: int = 0
     digest: Any = field(default_factory=sha256)

@@ -14,7 +14,7 @@ from ferryman.wire.check import CheckBegun, CheckComplete, CheckRequest, CheckUr
 async def begin_check(
     caller: Caller, platform: OwnPlatform, data: JSONBody[CheckRequest]
 ) -> CheckBegun:
-    """Begin a trial of the network: a part of at most 8 MiB that becomes no app data."""
+    """Begin a network check with a part of at most 8 MiB, which never becomes app data."""
     return await check.begin(platform, caller, data)
 
 
@@ -22,7 +22,7 @@ async def begin_check(
 async def complete_check(
     caller: Caller, platform: OwnPlatform, check_id: Id, data: JSONBody[CheckComplete]
 ) -> CheckUrl:
-    """Assemble the part of a trial, and sign the URL to read it back."""
+    """Assemble the part of a network check, and sign a URL to read it back."""
     return await check.complete(platform, caller, check_id, data)
 
 
@@ -30,7 +30,7 @@ async def complete_check(
 async def remove_check(
     caller: Caller, platform: OwnPlatform, check_id: Id, upload_ref: UploadRef
 ) -> None:
-    """Remove what a trial stored; repeatable."""
+    """Delete the part that a network check stored; repeatable."""
     await check.remove(platform, caller, check_id, upload_ref)
 
 

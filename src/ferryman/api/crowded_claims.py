@@ -1,7 +1,7 @@
-"""Let agents of a crowd wait without the framework, and without a look at their token each time.
+"""A fast path for the claims of an app with a crowd of agents: no framework, a cached token.
 
-A crowd's agents ask again and again and get nothing, so what a claim costs before it waits is what
-they cost. The answer is that of the claim desk either way (ADR 81).
+Most agents of a crowd poll again and again and get nothing, so the cost of a poll before it waits
+is all that they cost. The answer is the same either way (ADR 81).
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ferryman.api.auth import enter
-from ferryman.api.claim_desk import ClaimDesk
+from ferryman.api.claim_poll import ClaimPoll
 from ferryman.api.hot_form import NOT_HERE, Body, OtherForm, answer, decoded, headers_of, token_of
 from ferryman.api.problems import send_answer
 from ferryman.api.throttle import AppThrottle
@@ -36,16 +36,16 @@ class CrowdedClaims:
     """
 
     def __init__(
-        self, rest: ASGIApp, platform: Platform, throttle: AppThrottle, desk: ClaimDesk
+        self, rest: ASGIApp, platform: Platform, throttle: AppThrottle, poll: ClaimPoll
     ) -> None:
-        self._rest, self._platform, self._throttle, self._desk = rest, platform, throttle, desk
+        self._rest, self._platform, self._throttle, self._poll = rest, platform, throttle, poll
         self._holders: TokenCache[AppRow] = TokenCache()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         own: Any = scope
         claims = own["type"] == ScopeType.HTTP and own["path"] == _PATH and own["method"] == "POST"
-        if not claims or not self._desk.busy:
+        if not claims or not self._poll.busy:
             await self._rest(scope, receive, send)
             return
         body = Body(receive)
@@ -54,7 +54,7 @@ class CrowdedClaims:
             request = msgspec.convert(decoded(await body.whole()), ClaimRequest)
             enter(own["state"], app, self._throttle)
             own.update(path_template=_PATH, path_params={})
-            claimed = await self._desk.claim(app, request, receive)
+            claimed = await self._poll.claim(app, request, receive)
         except NOT_HERE:
             await self._rest(scope, body.again, send)
             return
@@ -74,6 +74,6 @@ class CrowdedClaims:
             return await app_service.authenticate(self._platform, token, Audience.SERVER), None
 
         app = await self._holders.holder_of(token, wall_now(), check)
-        if not self._desk.crowded(app.app_id):
+        if not self._poll.crowded(app.app_id):
             raise OtherForm
         return replace(app, claim=0)

@@ -26,7 +26,7 @@ async def create_customer(
 
 @post("/customers/{customer:str}/export", status_code=200)
 async def export_customer(platform: OwnPlatform, actor: Author, customer: Id) -> CustomerExport:
-    """Note in the audit log that all of a customer is being read, and say whether it can change."""
+    """Record an export in the audit log, and return whether the customer's data can change."""
     return await customer_service.begin_export(platform, customer, actor)
 
 
@@ -34,13 +34,13 @@ async def export_customer(platform: OwnPlatform, actor: Author, customer: Id) ->
 async def expunge_customer(
     platform: OwnPlatform, actor: Author, lifecycle: OwnLifecycle, customer: Id
 ) -> ExpungeReceipt:
-    """Delete a customer with migrations, files, mappings and logs; sign what was deleted."""
+    """Delete a customer with migrations, files, mappings and logs; return a signed receipt."""
     return await expunge.expunge(platform, lifecycle.keys, customer, actor)
 
 
 @get("/customers/{customer:str}/receipt")
 async def get_receipt(platform: OwnPlatform, customer: Id) -> StoredReceipt:
-    """Return the signed receipt of the last time that a customer was deleted."""
+    """Return the signed receipt of a customer's last deletion."""
     receipt = await expunge.last_receipt(platform, customer)
     return StoredReceipt(customer=customer, receipt=receipt)
 
@@ -49,5 +49,5 @@ async def get_receipt(platform: OwnPlatform, customer: Id) -> StoredReceipt:
 async def list_customers(
     platform: OwnPlatform, actor: Author, cursor: Cursor = None, size: PageSize = None
 ) -> CustomerPage:
-    """List customers by key: all of them, or those that the caller's token is valid for."""
+    """List customers by key: all, or those for which the caller's token is valid."""
     return await customer_service.page(platform, actor, cursor=cursor, size=size)

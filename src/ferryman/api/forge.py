@@ -7,8 +7,8 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
 from litestar.response import Stream
 
-from ferryman.api.at_once import READ_BYTES
 from ferryman.api.auth import Credentials, caller, cloud_app_guard
+from ferryman.api.concurrency_limit import READ_BYTES
 from ferryman.api.http import begun
 from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import Caller, Id, LastKey, OwnPlatform, OwnReaders, PageSize

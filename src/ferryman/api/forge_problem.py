@@ -1,4 +1,4 @@
-"""Refused calls of Forge's packages: each package reads an object of its own."""
+"""Answer refused calls in the form that each of Forge's packages reads."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ _Asked = Request[Any, Any, Any]
 
 
 def answers(problem: Callable[[PlatformError], msgspec.Struct]) -> ExceptionHandlersMap:
-    """Return handlers that answer refusals, also those of the framework, with their ``problem``."""
+    """Return exception handlers that answer every refusal, the framework's too, by ``problem``."""
 
     def on_refused(_request: _Asked, error: PlatformError) -> Response[bytes]:
         return _answer(problem(error), status_of(error), retry_header(error))

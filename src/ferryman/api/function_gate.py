@@ -1,4 +1,4 @@
-"""Keep functions away from what is not meant for cloud apps."""
+"""Limit the calls of functions in a sandbox to the surfaces of cloud apps."""
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -22,9 +22,9 @@ _OPEN = (
 
 
 class FunctionGate:
-    """ASGI middleware that lets functions in a sandbox call the surfaces of cloud apps alone.
+    """ASGI middleware that refuses calls of sandboxed functions to all other surfaces.
 
-    It knows them by the address that a worker of the same machine uses for them.
+    It recognises them by the address that a worker of the same machine uses for them.
     """
 
     def __init__(self, app: ASGIApp) -> None:

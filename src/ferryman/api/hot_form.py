@@ -42,7 +42,7 @@ class Body:
         return b"".join(message["body"] for message in self._read)
 
     async def again(self) -> Any:
-        """Return what was read, and then what follows."""
+        """Replay what was read, then pass on what follows."""
         return self._read.pop(0) if self._read else await self._receive()
 
 

@@ -16,7 +16,7 @@ _Outcome = Annotated[
 
 @post("/jobs", status_code=200)
 async def plan_job(platform: OwnPlatform, actor: Author, data: JSONBody[JobRequest]) -> JobView:
-    """Find and count what a job would hit; nothing else happens before it is started."""
+    """Plan a job: find and count its items. Nothing else happens before you start it."""
     return await job.plan(platform, data, actor)
 
 
@@ -44,13 +44,13 @@ async def list_job_items(
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> JobItemPage:
-    """List what a job hits, with what came of each."""
+    """List the items of a job with their results."""
     return await job.items(platform, job_id, actor, outcome=outcome, cursor=cursor, size=size)
 
 
 @post("/jobs/{job_id:str}/start", status_code=200)
 async def start_job(platform: OwnPlatform, actor: Author, job_id: Id) -> JobView:
-    """Have the workers do a planned job, or go on with a stopped one; repeatable."""
+    """Let the workers run a planned job, or continue a stopped one; repeatable."""
     return await job.start(platform, job_id, actor)
 
 

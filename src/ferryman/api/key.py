@@ -10,7 +10,7 @@ from ferryman.wire.key import KeyRotation, KeySet, SealedSecrets
 
 @get("/keys")
 async def list_signing_keys(platform: OwnPlatform) -> KeySet:
-    """List the keys whose signatures count, without their private parts."""
+    """List the keys whose signatures are accepted, without their private parts."""
     return await signing_key.view(platform)
 
 
@@ -18,7 +18,7 @@ async def list_signing_keys(platform: OwnPlatform) -> KeySet:
 async def rotate_signing_key(
     platform: OwnPlatform, actor: Author, data: JSONBody[KeyRotation]
 ) -> KeySet:
-    """Sign with a new key within 5 seconds; the old one counts for a grace period."""
+    """Sign with a new key within 5 seconds; the old key is accepted for a grace period."""
     return await signing_key.rotate(platform, data, actor)
 
 

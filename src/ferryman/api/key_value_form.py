@@ -75,7 +75,7 @@ def name_of(asked: KeyToRead | KeyToWrite) -> Name:
 
 
 def prefix_of(query: ValueQuery) -> str:
-    """Return what the keys of a query begin with."""
+    """Return the prefix of the keys that a query asks for."""
     if not query.where:
         return ""
     [first, *others] = query.where
@@ -111,7 +111,7 @@ def _undecodable(content: bytes, error: Exception) -> PlatformError:
 
 
 def write_of(asked: KeyToWrite) -> Write:
-    """Return what is to be set."""
+    """Return the write that a call asks for."""
     options = asked.options or WriteOptions()
     ttl = options.ttl
     return Write(
@@ -124,14 +124,14 @@ def write_of(asked: KeyToWrite) -> Write:
 
 
 def fields_of(asked: KeyToRead) -> Sequence[MetadataField]:
-    """Return what is asked for beside a value."""
+    """Return the metadata fields that are asked for beside a value."""
     return asked.options.metadata_fields if asked.options else ()
 
 
 def stored_value(
     row: ValueRow, fields: Sequence[MetadataField], entity: str = NO_ENTITY
 ) -> StoredValue:
-    """Return a value with what is asked for beside it; ``entity`` is told in batches alone."""
+    """Return a value with the metadata asked for; only batches name its ``entity``."""
     ends = row.expires_at
     if MetadataField.EXPIRE_TIME not in fields:
         ends = None
@@ -159,7 +159,7 @@ def done_key(name: Name) -> DoneKey:
 def outcome(
     done: Iterable[StoredValue | DoneKey], failed: Mapping[Name, PlatformError]
 ) -> Response[bytes]:
-    """Answer a batch: what was done, and why some was not."""
+    """Answer a batch: the keys that were done, and the others with their reasons."""
     problems = [
         FailedKey(key=key, entity_name=entity or UNSET, error=problem(error))
         for (entity, key), error in failed.items()

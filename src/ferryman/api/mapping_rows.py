@@ -17,7 +17,7 @@ _BATCH_BYTES = 2 << 20
 """Text per batch: large enough to copy fast, small enough to hold in memory."""
 
 _ENOUGH_BYTES = 256 << 10
-"""Text that is worth a batch of its own."""
+"""The size of text at which a batch is passed on."""
 
 _TEXT = bytes(set(range(256)) - set(b",\n"))
 """Every byte that separates neither values nor lines."""
@@ -65,7 +65,7 @@ async def read_rows(chunks: AsyncIterator[bytes], *, csv_form: bool) -> AsyncIte
 
 
 def _stays_apart(batch: Batch, more: Batch, size: int) -> bool:
-    """Return whether plain lines are better written before what they cannot be joined with."""
+    """Return whether to write plain lines before a row that cannot be joined with them."""
     return isinstance(batch, PlainLines) and size >= _ENOUGH_BYTES and not _alike(batch, more)
 
 
@@ -112,7 +112,7 @@ def _is_head(line: bytes) -> bool:
 
 
 def _parse(text: bytes, before: int, *, csv_form: bool) -> Batch:
-    """Parse whole lines, which come after so many others."""
+    """Parse whole lines, which follow that many others."""
     if before == 0:
         text = _without_head(text, csv_form=csv_form)
     if csv_form and (lines := plain_lines(text)) is not None:

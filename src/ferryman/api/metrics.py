@@ -45,7 +45,7 @@ async def get_metrics(
 
 
 def own_metrics(platform: Platform) -> list[Metric]:
-    """Return what this process alone has counted."""
+    """Return the metrics of this process only."""
     return [*REGISTRY.collect(), *_families(api_series(platform))]
 
 

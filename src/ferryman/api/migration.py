@@ -89,7 +89,7 @@ async def list_migrations(
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> MigrationPage:
-    """List migrations, newest first, by whatever tells them apart."""
+    """List migrations, newest first, with filters."""
     wanted = migration_list.MigrationQuery(
         name=name,
         text=text,
@@ -119,7 +119,7 @@ async def get_migration(platform: OwnPlatform, migration_id: Id) -> MigrationVie
 async def schedule_migration(
     platform: OwnPlatform, actor: Author, migration_id: Id, data: JSONBody[MigrationSchedule]
 ) -> MigrationView:
-    """Set when a migration starts by itself, or that it does not; the last call counts."""
+    """Schedule the start of a migration, or cancel the schedule; the last call counts."""
     return await schedule.schedule(platform, migration_id, data, actor)
 
 
@@ -141,7 +141,7 @@ async def copy_migration(
 async def archive_migration(
     platform: OwnPlatform, actor: Author, migration_id: Id
 ) -> MigrationView:
-    """Leave a migration that has ended out of lists; repeatable."""
+    """Hide a migration that has ended from lists; repeatable."""
     return await archive.archive(platform, migration_id, actor)
 
 
@@ -149,5 +149,5 @@ async def archive_migration(
 async def unarchive_migration(
     platform: OwnPlatform, actor: Author, migration_id: Id
 ) -> MigrationView:
-    """List an archived migration again; repeatable."""
+    """Show an archived migration in lists again; repeatable."""
     return await archive.archive(platform, migration_id, actor, archived=False)

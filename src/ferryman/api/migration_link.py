@@ -38,7 +38,7 @@ async def create_migration_link(
 async def list_migration_links(
     platform: OwnPlatform, migration_id: Id, cursor: Cursor = None, size: PageSize = None
 ) -> LinkPage:
-    """List the links to a migration, oldest first, without what opens them."""
+    """List the links to a migration, oldest first, without their codes."""
     return await migration_link.page(platform, migration_id, cursor=cursor, size=size)
 
 
@@ -46,7 +46,7 @@ async def list_migration_links(
 async def revoke_migration_link(
     platform: OwnPlatform, actor: Author, migration_id: Id, link_id: Id
 ) -> MigrationLinkView:
-    """Revoke a link to a migration, at once and on every replica; repeatable."""
+    """Revoke a link to a migration, immediately on every replica; repeatable."""
     return await migration_link.revoke(platform, migration_id, link_id, actor)
 
 
@@ -54,7 +54,7 @@ async def revoke_migration_link(
 async def get_shared_migration(
     request: Request[Any, Any, Any], platform: OwnPlatform
 ) -> SharedMigration:
-    """Return the progress of the migration that the link of the caller is to."""
+    """Return the progress of the migration that the caller's link opens."""
     scheme, code = authorization(request)
     found = await migration_link.shared(platform, code if scheme == "bearer" else "")
     request.scope["state"][SHARED] = True

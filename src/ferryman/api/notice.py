@@ -39,7 +39,7 @@ async def list_notices(
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> NoticePage:
-    """List what the platform told, newest first: troubles, and transfers that settled."""
+    """List notices, newest first: troubles, and transfers that settled."""
     query = notice_service.NoticeQuery(kind=kind, customer=customer, app=cloud_app_key, open=open_)
     return await notice_service.page(platform, query, actor, cursor=cursor, size=size)
 
@@ -48,7 +48,7 @@ async def list_notices(
 async def add_notice_sink(
     platform: OwnPlatform, actor: Author, data: JSONBody[SinkRequest]
 ) -> AddedSink:
-    """Add a place where notices are told: a webhook, a Slack-compatible hook or a mail address."""
+    """Add a sink that receives notices: a webhook, a Slack-compatible hook or a mail address."""
     return await sink_service.add(platform, data, actor)
 
 
@@ -56,17 +56,17 @@ async def add_notice_sink(
 async def list_notice_sinks(
     platform: OwnPlatform, cursor: Cursor = None, size: PageSize = None
 ) -> SinkPage:
-    """List the sinks, oldest first, with what waits and what failed, but no secrets."""
+    """List the sinks of notices, oldest first, with waiting and failed notices, but no secrets."""
     return await sink_service.page(platform, cursor=cursor, size=size)
 
 
 @post("/notice-sinks/{sink_name:str}/test", status_code=200)
 async def test_notice_sink(platform: OwnPlatform, actor: Author, sink_name: Id) -> SinkTrial:
-    """Tell a sink that nothing is wrong, and return what became of it."""
+    """Send a test notice to a sink, and return the result."""
     return await sink_service.trial(platform, sink_name, actor)
 
 
 @post("/notice-sinks/{sink_name:str}/remove", status_code=200)
 async def remove_notice_sink(platform: OwnPlatform, actor: Author, sink_name: Id) -> SinkView:
-    """Remove a sink with what it was still to be told."""
+    """Remove a sink, and drop the notices that wait for it."""
     return await sink_service.remove(platform, sink_name, actor)

@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPScope
 
 from ferryman import refusals
-from ferryman.api.at_once import READ_BYTES, AtOnce, bodies
+from ferryman.api.concurrency_limit import READ_BYTES, ConcurrencyLimit, bodies
 from ferryman.api.http import begun, byte_range, disconnected
 from ferryman.api.problem_documents import problem_of, status_of
 from ferryman.errors import PlatformError, RateLimited
@@ -48,7 +48,7 @@ class ObjectsApp:
         store: LocalStore,
         now: Callable[[], Awaitable[datetime]],
         rest: ASGIApp,
-        readers: AtOnce,
+        readers: ConcurrencyLimit,
         share: int = 1,
     ) -> None:
         self._store = store

@@ -125,7 +125,7 @@ def _name(status: int) -> str:
 
 
 def _refusal(status: int) -> dict[str, Any]:
-    """Describe the refusals of a status: the codes of its rows, and one of them in full."""
+    """Describe the refusals of a status: the codes of its rows, and one full example."""
     phrase = HTTPStatus(status).phrase
     rows = [row for row in refusals.PLATFORM_ROWS if row_status(row) == status]
     codes = ", ".join(f"`{code}`" for code in sorted({row.code for row in rows}))

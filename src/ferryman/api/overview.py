@@ -79,7 +79,7 @@ async def get_timeline_counts(
     points: _Points = chart.POINTS,
     max_age: CountAge = 0,
 ) -> TimelineCounts:
-    """Count the entries of a transfer's timeline by kind in equal parts of a time."""
+    """Count the entries of a transfer's timeline by kind, in equal parts of a time range."""
     return await timeline_counts(
         platform, transfer_id, since=since, until=until, points=points, max_age=max_age
     )

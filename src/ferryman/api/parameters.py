@@ -11,8 +11,8 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, QueryParameter
 from litestar.typing import FieldDefinition
 
-from ferryman.api.at_once import AtOnce
-from ferryman.api.claim_desk import ClaimDesk
+from ferryman.api.claim_poll import ClaimPoll
+from ferryman.api.concurrency_limit import ConcurrencyLimit
 from ferryman.archive_vocab import Archived
 from ferryman.domain.access import Actor
 from ferryman.services.lifecycle import Lifecycle
@@ -25,8 +25,8 @@ Caller = NamedDependency[AppRow]
 Author = NamedDependency[Actor]
 OwnLifecycle = NamedDependency[Lifecycle]
 Closing = NamedDependency[asyncio.Event]
-OwnReaders = NamedDependency[AtOnce]
-Desk = NamedDependency[ClaimDesk]
+OwnReaders = NamedDependency[ConcurrencyLimit]
+Poll = NamedDependency[ClaimPoll]
 
 Id = FromPath[str]
 Namespace = Annotated[str, QueryParameter(min_length=1)]

@@ -29,7 +29,7 @@ async def resume_transfer(platform: OwnPlatform, actor: Author, transfer_id: Id)
 async def extend_transfer(
     platform: OwnPlatform, actor: Author, transfer_id: Id, data: JSONBody[Extension]
 ) -> TransferView:
-    """Put off the deadline of a transfer, and the end of its files; it shortens nothing."""
+    """Extend the deadline of a transfer, and the lifetime of its files; never shortens one."""
     await pause.extend(platform, transfer_id, data, actor)
     return await transfer_service.view(platform, transfer_id)
 
@@ -50,5 +50,5 @@ async def resume_migration(platform: OwnPlatform, actor: Author, migration_id: I
 async def extend_migration(
     platform: OwnPlatform, actor: Author, migration_id: Id, data: JSONBody[Extension]
 ) -> MigrationView:
-    """Put off the deadlines of all transfers of a migration that run; it shortens nothing."""
+    """Extend the deadlines of a migration's running transfers; never shortens one."""
     return await pause.extend_migration(platform, migration_id, data, actor)

@@ -42,7 +42,7 @@ def status_of(error: PlatformError) -> int:
 
 
 def row_status(row: refusals.Refusal[PlatformError]) -> int | None:
-    """Return the HTTP status of a row; None for a refusal before anybody can be answered."""
+    """Return the HTTP status of a row; None for refusals outside of HTTP."""
     return None if row.kind is ConfigError else row.status or _status_of_class(row.kind)
 
 

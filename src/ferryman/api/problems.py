@@ -1,4 +1,4 @@
-"""Answer refusals with their problem documents, also those of the framework."""
+"""Answer every refusal, the framework's too, with its problem document."""
 
 from typing import Any
 
@@ -61,7 +61,10 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 def http_refusal(
     error: HTTPException, method: str, path: str, handler: BaseRouteHandler | None = None
 ) -> Invalid:
-    """Return a framework refusal as one of ours; ``handler`` gives parameters their wire names."""
+    """Convert a refusal of the framework into one of ours.
+
+    ``handler`` gives the parameters their names on the wire.
+    """
     row = _HTTP.get(error.status_code, refusals.request.INVALID)
     found = error.detail if error.status_code == 400 else f"{method} {path}"
     return row(found=_detail(error, handler) or found)

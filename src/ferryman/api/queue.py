@@ -31,10 +31,10 @@ CHAIN = "x-ferryman-queue-chain"
 """Set by the host of a consumer: how many pushes led to the event that it handles."""
 
 _GREATEST_LIMIT = 2**31 - 1
-"""As much as the database can compare; nobody runs more events at once."""
+"""The largest number that the database can compare; nobody runs more events at once."""
 
 _BODIES_ALONE = "forge/app-event"
-"""How the schema ends with which version 1 of the package pushes bodies alone."""
+"""The end of the schema's name with which version 1 of the package pushes only bodies."""
 
 
 @post("/publish")

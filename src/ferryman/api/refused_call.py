@@ -1,4 +1,4 @@
-"""Leave a trace of refused calls, rate-limited so that nobody can flood the platform with them."""
+"""Record refused calls, rate-limited so that nobody can flood the platform with them."""
 
 from collections.abc import Awaitable, Callable
 from time import monotonic

@@ -196,7 +196,7 @@ def _word(status: str) -> str:
 
 
 def _text(value: str | None) -> str:
-    """Return text of others as text; what a reader could not see is spelled out."""
+    """Escape text of others; characters that a reader could not see are spelled out."""
     text = value or "-"
     if text.isprintable():
         return escape(text)

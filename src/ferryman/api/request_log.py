@@ -122,7 +122,7 @@ def _code_in(body: object) -> str | None:
 
 
 def _named(headers: list[tuple[bytes, bytes]]) -> tuple[str, str | None, str | None]:
-    """Return the id of the request, its trace, and which of our clients sent it."""
+    """Return the id of the request, its trace, and the client of ours that sent it, if any."""
     request_id, parent, client = None, None, None
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):

@@ -6,10 +6,10 @@ import litestar
 
 
 class Router(litestar.Router):
-    """A router that is made for one application or router, which may have it as it is.
+    """A router that only one application or router uses, so it need not be copied.
 
-    Copying each of them deeply, with all routes, would be a fifth of the time in which the
-    application is built.
+    Deep copies of all routers, with their routes, would take a fifth of the time to build the
+    application.
     """
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Self:

@@ -10,13 +10,13 @@ from ferryman.wire.saved_view import SavedView, SavedViewName, SavedViews
 
 @get("/views")
 async def list_views(platform: OwnPlatform, actor: Author) -> SavedViews:
-    """List the views of the console's lists that you keep."""
+    """List your saved views of the console's lists."""
     return await saved_view.list_of(platform, actor)
 
 
 @post("/views", status_code=200)
 async def save_view(platform: OwnPlatform, actor: Author, data: JSONBody[SavedView]) -> SavedView:
-    """Keep a view under a name; one of the same name is replaced."""
+    """Save a view under a name; replaces a view of the same name."""
     return await saved_view.save(platform, data, actor)
 
 
@@ -24,5 +24,5 @@ async def save_view(platform: OwnPlatform, actor: Author, data: JSONBody[SavedVi
 async def remove_view(
     platform: OwnPlatform, actor: Author, data: JSONBody[SavedViewName]
 ) -> SavedViews:
-    """Remove a view, and return those that are left; repeatable."""
+    """Remove a view, and return the remaining ones; repeatable."""
     return await saved_view.remove(platform, data, actor)

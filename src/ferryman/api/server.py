@@ -13,9 +13,9 @@ from ferryman.api.mapping import container_page, find_mappings, mapping_page
 from ferryman.api.parameters import (
     STRICT_QUERY,
     Caller,
-    Desk,
     Id,
     OwnPlatform,
+    Poll,
     Unfinished,
 )
 from ferryman.api.router import Router
@@ -31,12 +31,12 @@ from ferryman.wire.listener import ClaimAnswer, ClaimRequest, HeartbeatAnswer, L
 @post("/listeners/claim", status_code=200)
 async def claim(
     caller: Caller,
-    claim_desk: Desk,
+    claim_poll: Poll,
     request: Request[Any, Any, Any],
     data: JSONBody[ClaimRequest],
 ) -> ClaimAnswer:
     """Claim the next transfer whose listener has to be called; wait for one for up to 30 s."""
-    return await claim_desk.claim(caller, data, request.receive)
+    return await claim_poll.claim(caller, data, request.receive)
 
 
 @post("/transfers/{transfer_id:str}/complete-export", status_code=200, media_type=MediaType.TEXT)

@@ -1,8 +1,8 @@
-"""One set of metrics for the API processes of one ``serve``, through a file for each of them.
+"""Combine the metrics of all API processes of one ``serve``, through a file for each process.
 
-Each process writes what it counted to its own file, about once a second while it has requests; the
-one that is scraped adds up the files of the others. What a process had counted before it was killed
-stays in its file, and the next one in its place goes on from there: a counter never falls.
+Each process writes its counts to its own file, about once a second while it has requests; the one
+that is scraped adds up the files of the others. The counts of a process that was killed stay in its
+file, and its successor continues from there: a counter never falls.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class SharedMetrics:
             await asyncio.sleep(_SECONDS)
 
     def write(self) -> None:
-        """Write the counts of this process, and of those that had its place before."""
+        """Write the counts of this process, with those of its killed predecessors."""
         added = merged([_plain(self._own()), self._before])
         body = msgspec.msgpack.encode(added)
         head = zlib.crc32(body).to_bytes(4, "big") + len(body).to_bytes(4, "big")
@@ -73,7 +73,7 @@ class SharedMetrics:
 def merged(sources: Iterable[Sequence[Family]]) -> list[Family]:
     """Add up families of the same name, sample by sample.
 
-    What is the same everywhere, such as the free space of a disk, is not added.
+    A value that is the same in all processes, such as the free space of a disk, is not added up.
     """
     families: dict[str, Family] = {}
     for source in sources:
@@ -109,7 +109,7 @@ def _plain(metrics: Iterable[Metric]) -> list[Family]:
 
 
 def _read(file: int) -> list[Family]:
-    """Return what a process wrote; nothing if it has not, or writes all the time."""
+    """Return the metrics in a file; none if it is missing or is being written all the time."""
     for _ in range(_TRIES):
         head = os.pread(file, _HEAD, 0)
         if len(head) < _HEAD:

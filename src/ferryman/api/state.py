@@ -50,7 +50,7 @@ async def list_state(
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> StatePage:
-    """List what an app keeps in Forge's key-value store, by site and key, secrets without value."""
+    """List an app's values in Forge's key-value store, by site and key; secrets without value."""
     query = state_service.StateQuery(site=site, prefix=key_prefix or "")
     return await state_service.page(platform, app_id, query, actor, cursor=cursor, size=size)
 
@@ -108,7 +108,7 @@ async def load_state(
 async def load_rows(
     platform: OwnPlatform, actor: Author, app_id: Id, data: JSONBody[RowsLoad]
 ) -> LoadedRows:
-    """Store up to 1,000 rows of a table on a site, which is made if a definition is given."""
+    """Store up to 1,000 rows of a table on a site; with a definition, create the table first."""
     return await sql_rows.load(platform, app_id, data, actor)
 
 
@@ -116,7 +116,7 @@ async def load_rows(
 async def load_object(
     platform: OwnPlatform, actor: Author, app_id: Id, data: JSONBody[ObjectLoad]
 ) -> StateObjectUrl:
-    """Return a URL to send an object of an app to, which replaces that of its key."""
+    """Return a URL that accepts an object of an app; it replaces the object under its key."""
     return await app_object_list.load(platform, app_id, data, actor)
 
 
@@ -132,5 +132,5 @@ async def open_object(
 async def reset_state(
     platform: OwnPlatform, actor: Author, app_id: Id, data: JSONBody[StateReset]
 ) -> ResetState:
-    """Delete what an app keeps on a site, or on all sites."""
+    """Delete an app's stored data on a site, or on all sites."""
     return await state_service.reset(platform, app_id, data, actor)

@@ -30,7 +30,7 @@ class TokenLookup:
         self._asking: asyncio.Task[None] | None = None
 
     async def knows(self, token: str) -> bool:
-        """Return whether this is a token; False if nobody can tell now."""
+        """Return whether this is a token; False too if it cannot be looked up now."""
         digest = token_digest(token)
         if digest == self._operator:
             return True

@@ -101,7 +101,7 @@ async def list_transfers(
     cursor: Cursor = None,
     size: PageSize = None,
 ) -> TransferPage:
-    """List transfers of all migrations, newest first, by whatever tells them apart."""
+    """List transfers of all migrations, newest first, with filters."""
     wanted = transfer_list.TransferQuery(
         status=transfer_status,
         app=cloud_app_key,

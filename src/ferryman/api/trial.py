@@ -34,7 +34,7 @@ async def sign_trial_parts(
     upload_id: Id,
     data: JSONBody[PartsRequest],
 ) -> PartUrls:
-    """Sign a URL for each part of such a file."""
+    """Sign a URL for each part of a trial's file."""
     return await trial.sign_parts(platform, transfer_id, upload_id, data.parts, actor)
 
 
@@ -50,7 +50,7 @@ async def complete_trial_file(
     upload_id: Id,
     data: JSONBody[CompleteRequest],
 ) -> AppDataReceipt:
-    """Assemble such a file from its parts and queue its event; repeatable."""
+    """Assemble a trial's file from its parts and queue its event; repeatable."""
     return await trial.complete_file(platform, transfer_id, upload_id, data, actor)
 
 

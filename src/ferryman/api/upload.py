@@ -50,7 +50,7 @@ async def begin_upload(
 async def begin_uploads(
     caller: Caller, platform: OwnPlatform, transfer_id: Id, data: JSONBody[BeginBatch]
 ) -> BegunBatch:
-    """Begin or resume up to 500 files; each has its own answer, a refusal hinders no other."""
+    """Begin or resume up to 500 files; each has its own answer, and one refusal stops no other."""
     answers = await intake.begin_batch(platform, caller, transfer_id, data.files)
     return BegunBatch(
         files=[
@@ -94,7 +94,7 @@ async def complete_upload(
 async def complete_uploads(
     caller: Caller, platform: OwnPlatform, data: JSONBody[CompleteBatch]
 ) -> CompletedBatch:
-    """Complete up to 500 uploads; each has its own answer, a refusal hinders no other."""
+    """Complete up to 500 uploads; each has its own answer, and one refusal stops no other."""
     answers = await completion.complete_batch(platform, caller, data.files)
     return CompletedBatch(
         files=[

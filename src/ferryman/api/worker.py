@@ -15,7 +15,7 @@ async def list_workers(platform: OwnPlatform) -> WorkerList:
 
 @post("/workers/{worker_id:str}/drain", status_code=200)
 async def drain_worker(platform: OwnPlatform, actor: Author, worker_id: Id) -> RunningWorker:
-    """Have a worker finish what it holds and claim nothing more, until it ends; repeatable."""
+    """Let a worker finish what it holds and claim nothing more; repeatable."""
     return await worker_list.drain(platform, worker_id, actor)
 
 

@@ -25,10 +25,10 @@ _TOKENS = 10_000
 class WrongTokens:
     """ASGI middleware that refuses further guesses of an address with ``too_many_failures``.
 
-    Tokens are always let through: behind a proxy, all callers have its address. Those that were
-    right before are remembered, and ``knows`` tells the others from guesses. Signed ones, which
-    cannot be guessed, pass too. ``clock`` is monotonic and in seconds. One of
-    ``share`` processes admits that part of the rate.
+    A valid token always passes, because behind a proxy all callers share one address. Tokens that
+    were right before are remembered; ``knows`` looks up the others. Signed tokens, which cannot be
+    guessed, pass too. ``clock`` is monotonic and in seconds. One of ``share`` processes admits its
+    part of the rate.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ def items(
         ItemOutcome | None, typer.Option("--outcome", help="Only items that ended so.")
     ] = None,
 ) -> None:
-    """List what a job hits, with what came of each."""
+    """List the items of a job with their results."""
 
     def row(view: JobItemView) -> tuple[object, ...]:
         ended = view.outcome and view.outcome.value

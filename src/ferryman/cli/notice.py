@@ -1,4 +1,4 @@
-"""``ferryman notice``: what the platform told, and where it tells it."""
+"""``ferryman notice``: list notices, and manage the sinks that receive them."""
 
 from typing import Annotated
 
@@ -13,11 +13,11 @@ from ferryman.vocab import IdKind
 from ferryman.wire.notice import AddedSink, NoticeView, SinkRequest, SinkTrial, SinkView
 
 app = typer.Typer(
-    help="List what the platform told of troubles, and say where it tells it.",
+    help="List notices of troubles, and manage the sinks that receive them.",
     no_args_is_help=True,
 )
 sinks = typer.Typer(
-    help="Add, list, try and remove the places where notices are told.", no_args_is_help=True
+    help="Add, list, test and remove the sinks that receive notices.", no_args_is_help=True
 )
 app.add_typer(sinks, name="sink")
 
@@ -73,10 +73,10 @@ def add(
     ] = None,
     kinds: _Kinds = None,
 ) -> None:
-    """Add a place where notices are told.
+    """Add a sink that receives notices.
 
     Webhooks get them in the form of Standard Webhooks, signed with a secret that is shown only this
-    once. A sink of some customers or apps isn't told of the platform itself.
+    once. A sink limited to customers or apps gets no notices about the platform itself.
     """
     given = typer.get_text_stream("stdin").readline().strip() if address == "-" else address
     request = SinkRequest(
@@ -90,14 +90,14 @@ def add(
 
 @command(sinks, "list")
 def list_sinks(session: Session, paging: Paging) -> None:
-    """List the sinks, oldest first, with what waits and what failed last."""
+    """List the sinks, oldest first, with what waits and the last failure."""
     heads = ("NAME", "AS", "ADDRESS", "FOR", "KINDS", "TOLD", "WAITING", "GIVEN UP", "ERROR")
     paging.show(session, session.admin.notices.list_sinks, heads, _sink_row)
 
 
 @command(sinks, "test")
 def try_sink(session: Session, name: Name) -> None:
-    """Tell a sink that nothing is wrong; the exit status is 1 if it could not be told."""
+    """Send a test notice to a sink; the exit status is 1 if that fails."""
     trial = session.admin.notices.test_sink(name)
     session.show(trial, _trial)
     raise typer.Exit(0 if trial.state is TellingState.TOLD else 1)
@@ -105,7 +105,7 @@ def try_sink(session: Session, name: Name) -> None:
 
 @command(sinks, "remove")
 def remove(session: Session, name: Name) -> None:
-    """Remove a sink with what it was still to be told."""
+    """Remove a sink, and drop the notices that wait for it."""
     session.show(session.admin.notices.remove_sink(name), _sink_text)
 
 

@@ -1,4 +1,4 @@
-"""``ferryman trigger``: send one event to an app, and say what became of it."""
+"""``ferryman trigger``: send one event to an app, and show the result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def trigger(
         typer.Option(min=0, metavar="SECONDS", help="Maximum seconds to wait for the outcome."),
     ] = 60.0,
 ) -> None:
-    """Send one event to an app, without writing a migration, and show what became of it.
+    """Send one event to an app, without writing a migration, and show the result.
 
     A small migration runs to where the platform sends the event, so that the app can call back;
     events on the way there are sent too, if the app listens for them. Then it ends: a transfer that

@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 WorkerId = Annotated[
     str, typer.Argument(metavar="WORKER", help="Id of the worker, or its unique beginning.")
@@ -50,7 +50,7 @@ def drain(
     view = session.admin.workers.drain(_whole(session, worker))
     end = time.monotonic() + timeout
     while wait and view.state == "draining" and time.monotonic() < end:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
         found = {each.worker_id: each for each in session.admin.workers.list().items}
         ended = msgspec.structs.replace(view, state="ended", held=0)
         view = found.get(view.worker_id, ended)

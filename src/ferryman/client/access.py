@@ -37,7 +37,7 @@ class Tokens:
         return self._http.get(_TOKENS, TokenPage, {"cursor": cursor, "pageSize": size})
 
     def rotate(self, name: str, rotation: TokenRotation) -> IssuedToken:
-        """Give a token a new secret; the old one works for as long as the overlap."""
+        """Give a token a new secret; the old one works until the overlap ends."""
         return self._http.post(f"{_TOKENS}/{segment(name)}/rotate", IssuedToken, rotation)
 
     def revoke(self, name: str) -> TokenPage:

@@ -27,9 +27,9 @@ import msgspec
 from ferryman import refusals
 from ferryman.archive_vocab import Archived
 from ferryman.client.admin import AdminClient
-from ferryman.client.choices import MigrationChoice, TransferChoice
 from ferryman.client.export_folder import SUMS, Sums, write_rows, written
 from ferryman.client.exported_files import FILES_SUMS, fetch_files
+from ferryman.client.filters import MigrationFilters, TransferFilters
 from ferryman.client.pages import Fetch, items
 from ferryman.sdk.progress import BytesProgress
 from ferryman.vocab import ListSort, TransferSort
@@ -160,7 +160,7 @@ class CustomerExporter:
         return refusals.customer.EXPORT_FOLDER_TAKEN(customer=self.customer, found=found)
 
     def _list_transfers(self, cursor: str | None, size: int) -> TransferPage:
-        wanted = TransferChoice(customer=self.customer, archived=_ALL, sort=TransferSort.OLDEST)
+        wanted = TransferFilters(customer=self.customer, archived=_ALL, sort=TransferSort.OLDEST)
         return self.admin.transfers.list(cursor, size, wanted)
 
     def _migrations(self, sums: Sums) -> int:
@@ -168,7 +168,7 @@ class CustomerExporter:
         scopes: set[str] = set()
 
         def fetch(cursor: str | None, size: int) -> MigrationPage:
-            wanted = MigrationChoice(customer=self.customer, archived=_ALL, sort=ListSort.OLDEST)
+            wanted = MigrationFilters(customer=self.customer, archived=_ALL, sort=ListSort.OLDEST)
             return self.admin.migrations.list(cursor, size, wanted)
 
         def each() -> Iterator[MigrationView]:

@@ -17,7 +17,7 @@ from ferryman.wire.transfer import (
 )
 
 _PATIENCE_SECONDS = 60.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _LINES_OF_OUTPUT = 200
 _LATE = "failed_after_acknowledgement"
 
@@ -32,7 +32,7 @@ def explained(admin: AdminClient, transfer_id: str) -> TransferExplanation:
     while (explanation := admin.transfers.explain(transfer_id)).running_attempts:
         if time.monotonic() > limit:
             break
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return explanation
 
 

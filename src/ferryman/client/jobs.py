@@ -24,7 +24,7 @@ class Jobs:
     def items(
         self, job_id: str, cursor: str | None, size: int, *, outcome: ItemOutcome | None = None
     ) -> JobItemPage:
-        """List what a job hits, with what came of each."""
+        """List the items of a job with their results."""
         query = {"outcome": outcome, "cursor": cursor, "pageSize": size}
         return self._http.get(f"{_JOBS}/{segment(job_id)}/items", JobItemPage, query)
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import msgspec
 
-from ferryman.client.choices import MigrationChoice, query_of
+from ferryman.client.filters import MigrationFilters, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import Answer, Operation, Request, segment
 from ferryman.wire.extension import Extension
@@ -42,13 +42,13 @@ class Migrations:
         self,
         cursor: str | None,
         size: int,
-        wanted: MigrationChoice | None = None,
+        wanted: MigrationFilters | None = None,
         *,
         count: bool = False,
     ) -> MigrationPage:
         """List migrations, by default newest first; ``count``: also how many there are."""
         query = {
-            **query_of(wanted or MigrationChoice()),
+            **query_of(wanted or MigrationFilters()),
             "count": "true" if count else None,
             "cursor": cursor,
             "pageSize": size,
@@ -74,11 +74,11 @@ class Migrations:
         return self._http.post(path, MigrationView, request)
 
     def archive(self, migration_id: str) -> MigrationView:
-        """Leave a migration that has ended out of lists; repeatable."""
+        """Hide a migration that has ended from lists; repeatable."""
         return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/archive", MigrationView)
 
     def unarchive(self, migration_id: str) -> MigrationView:
-        """List an archived migration again; repeatable."""
+        """Show an archived migration in lists again; repeatable."""
         return self._http.post(f"{_MIGRATIONS}/{segment(migration_id)}/unarchive", MigrationView)
 
     def pause(self, migration_id: str) -> MigrationView:

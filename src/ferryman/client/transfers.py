@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ferryman.client.choices import MessageChoice, TransferChoice, query_of
+from ferryman.client.filters import MessageFilters, TransferFilters, query_of
 from ferryman.client.http import BASE, LONG_SECONDS, AdminHttp
 from ferryman.sdk.operation import segment
 from ferryman.vocab import Acknowledged, GroupedBy, ListSort, MessageState
@@ -44,13 +44,13 @@ class Transfers:
         self,
         cursor: str | None,
         size: int,
-        wanted: TransferChoice | None = None,
+        wanted: TransferFilters | None = None,
         *,
         count: bool = False,
     ) -> TransferPage:
         """List transfers, by default newest first; ``count``: also how many there are."""
         query = {
-            **query_of(wanted or TransferChoice()),
+            **query_of(wanted or TransferFilters()),
             "count": "true" if count else None,
             "cursor": cursor,
             "pageSize": size,
@@ -189,22 +189,22 @@ class Messages:
         self,
         cursor: str | None,
         size: int,
-        wanted: MessageChoice | None = None,
+        wanted: MessageFilters | None = None,
         *,
         count: bool = False,
     ) -> MessagePage:
         """List messages of all transfers, by default oldest first; ``count``: and count them."""
         query = {
-            **query_of(wanted or MessageChoice()),
+            **query_of(wanted or MessageFilters()),
             "count": "true" if count else None,
             "cursor": cursor,
             "pageSize": size,
         }
         return self._http.get(_MESSAGES, MessagePage, query)
 
-    def groups(self, by: GroupedBy, wanted: MessageChoice | None = None) -> MessageGroups:
+    def groups(self, by: GroupedBy, wanted: MessageFilters | None = None) -> MessageGroups:
         """Count messages by a property of theirs; the largest groups first."""
-        query = {**query_of(wanted or MessageChoice()), "by": by, "sort": None}
+        query = {**query_of(wanted or MessageFilters()), "by": by, "sort": None}
         return self._http.get(f"{_MESSAGES}/groups", MessageGroups, query)
 
     def redeliver(self, message_id: str) -> MessageView:

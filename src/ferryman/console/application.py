@@ -1,7 +1,7 @@
-"""The console: an application of its own, before the surfaces whose calls it makes.
+"""Build the console on first use: an application of its own, which calls the admin surface.
 
-It is built when the first page is asked for: a quarter of what the API would import is for pages
-that most processes never show (ADR 107).
+It is built when the first page is asked for: a quarter of the API's imports are for pages that most
+processes never show (ADR 107).
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class Console:
         await pages(scope, receive, send)
 
     async def _pages(self) -> ASGIApp:
-        """Return the pages, built once, in a thread: other requests go on meanwhile."""
+        """Return the pages, built once, in a thread, while other requests go on."""
         if self._building is None:
             self._building = asyncio.create_task(asyncio.to_thread(self._build))
         building = self._building

@@ -1,6 +1,6 @@
 """Call the admin surface from within the process, as a script would from outside.
 
-A page thus knows nothing that a script cannot know, and may do nothing that its token may not:
+So a page knows nothing that a script cannot know, and may do only what its token may:
 authentication, roles, limits and the audit log are those of the call.
 """
 
@@ -157,7 +157,7 @@ class AdminCalls:
 
 
 class _Call:
-    """One call, running in a task of its own, so that its answer can be read as it comes."""
+    """One call in its own task, so that its answer can be read as it comes."""
 
     def __init__(self, api: ASGIApp, scope: Any, body: bytes = b"") -> None:
         self._answers: asyncio.Queue[Message | None] = asyncio.Queue(maxsize=64)
@@ -208,7 +208,7 @@ class _Call:
         return b"".join([chunk async for chunk in self.chunks()])
 
     async def end(self) -> None:
-        """Tell the call that nobody listens any more, and wait until it has ended."""
+        """Tell the call that its reader is gone, and wait until it has ended."""
         self._left = True
         self._over.set()
         if not self._task.done():

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
-from ferryman.console.picture import CrowdShape, Shape
+from ferryman.console.picture import BinShape, Shape
 from ferryman.console.words import plain
 from ferryman.console.zoom import Zoom
 from ferryman.wire.overview import TimelinePart
@@ -20,10 +20,10 @@ def drawn(shapes: Sequence[Shape], base: str, on: int | None) -> Markup:
     return Markup("\n").join([_drawn(each, page, each.mark.seq == on) for each in shapes])
 
 
-def drawn_crowds(shapes: Sequence[CrowdShape], base: str) -> Markup:
-    """Return the crowds of a lane as links to their part of the time."""
+def drawn_bins(shapes: Sequence[BinShape], base: str) -> Markup:
+    """Return the bins of a lane as links to their part of the time."""
     page = escape(base)
-    return Markup("\n").join([_drawn_crowd(each, page) for each in shapes])
+    return Markup("\n").join([_drawn_bin(each, page) for each in shapes])
 
 
 def zoomed(part: TimelinePart) -> str:
@@ -31,19 +31,19 @@ def zoomed(part: TimelinePart) -> str:
     return urlencode(Zoom(part.at, part.end).query)
 
 
-def _drawn_crowd(shape: CrowdShape, page: str) -> Markup:
-    title = escape(plain(shape.crowd.title))
-    part = escape(urlencode(Zoom(shape.crowd.start, shape.crowd.end).query))
+def _drawn_bin(shape: BinShape, page: str) -> Markup:
+    title = escape(plain(shape.bin.title))
+    part = escape(urlencode(Zoom(shape.bin.start, shape.bin.end).query))
     good = _bar(shape, shape.y, shape.height - shape.failed, "run")
     bad = _bar(shape, shape.y + shape.height - shape.failed, shape.failed, "bad")
     # As below.
     return Markup(  # noqa: S704
-        f'<a href="{page}{part}" tabindex="-1" class="crowd" aria-label="{title}">{good}{bad}'
+        f'<a href="{page}{part}" tabindex="-1" class="bin" aria-label="{title}">{good}{bad}'
         f"<title>{title}</title></a>"
     )
 
 
-def _bar(shape: CrowdShape, y: float, height: float, tone: str) -> str:
+def _bar(shape: BinShape, y: float, height: float, tone: str) -> str:
     if height <= 0:
         return ""
     return (

@@ -37,7 +37,7 @@ _OF_LINKS = {
     "link_ended": "This link opens nothing",
     "link_without_report": "This link opens no report",
 }
-"""Problems with the link of somebody who has no account."""
+"""Problems with the link of a person who has no account."""
 
 
 def on_sign_in_needed(request: Request[Any, Any, Any], error: SignInNeeded) -> Response[Any]:
@@ -106,7 +106,7 @@ _STATUS: dict[type[PlatformError], int] = {
 
 
 def on_platform_error(request: Request[Any, Any, Any], error: PlatformError) -> Response[Any]:
-    """Say on one page why nobody was signed in."""
+    """Show a page that says why the sign-in failed."""
     return _fault(
         request,
         status=_STATUS.get(type(error), 503),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ferryman.console.entries import Teller
+from ferryman.console.entry_summary import EntrySummarizer
 from ferryman.console.names import kind_in_words
 from ferryman.console.words import cut
 from ferryman.wire.overview import BacklogPoint
@@ -61,7 +61,7 @@ def marks_of(
     What a transfer has begun lasts until ``now``, which only one that runs has, or until its last
     entry; its listener until ``returned_at``.
     """
-    reader = _Reader(Teller(entries))
+    reader = _Reader(EntrySummarizer(entries))
     marks = [mark for entry in entries for mark in reader.read(entry)]
     until = now or (entries[-1].at if entries else 0)
     return [*marks, *reader.left(until, returned_at)]
@@ -70,8 +70,8 @@ def marks_of(
 class _Reader:
     """Remembers what has begun, until the entry that ends it."""
 
-    def __init__(self, tell: Teller) -> None:
-        self._tell = tell
+    def __init__(self, summary_of: EntrySummarizer) -> None:
+        self._summary_of = summary_of
         self._uploads: dict[str, TimelineEntry] = {}
         self._listener: TimelineEntry | None = None
 
@@ -127,7 +127,7 @@ class _Reader:
     ) -> Mark:
         begin = entry.at if start is None else start
         until = entry.at if end is None else end
-        title = cut(f"{kind_in_words(entry.kind)}: {self._tell(entry)}", _TITLE)
+        title = cut(f"{kind_in_words(entry.kind)}: {self._summary_of(entry)}", _TITLE)
         return Mark(lane, min(begin, until), until, tone, title, entry.seq)
 
 

@@ -53,7 +53,7 @@ def operation_in_words(name: str) -> str:
 
 
 def who(name: object) -> str:
-    """Return the name of somebody who made a call; the operator token names no person."""
+    """Return the name of a call's author; the operator token names no person."""
     return "the operator" if name == OPERATOR.name else str(name)
 
 

@@ -1,4 +1,4 @@
-"""Pace the updates of open pages: many consoles must not slow what they watch."""
+"""Limit how often open pages are updated: many consoles must not slow what they watch."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -23,9 +23,9 @@ PATIENCE = 2.0
 
 
 def rest(took: float, waiting: int) -> float:
-    """Return the seconds of rest after a page that took so long, while so many others wait.
+    """Return the pause in seconds after a page that took ``took``, while ``waiting`` others wait.
 
-    One console sees what happens at once; many take as little together as they can.
+    A single console is updated at once; many share a small part of the time.
     """
     share = max(LEAST_SHARE, SHARE / (1 + waiting))
     longest = min(LONGEST_REST_OF_MANY, LONGEST_REST * (1 + waiting))
@@ -33,9 +33,9 @@ def rest(took: float, waiting: int) -> float:
 
 
 class Pace:
-    """One page at a time, each followed by a rest in proportion; pages that people open don't wait.
+    """Makes one page at a time, with a pause in proportion; pages that people open do not wait.
 
-    Whoever asks again sees by the answer's time how busy it is, and asks less often.
+    A browser that asks again sees by the answer's time how busy it is, and asks less often.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Pace:
 
     @contextmanager
     def opening(self) -> Iterator[None]:
-        """Let pages that are only asked for again wait for one that somebody opens."""
+        """Let updates of open pages wait while a person opens a page."""
         self._opening += 1
         self._quiet.clear()
         try:

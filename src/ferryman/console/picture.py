@@ -6,8 +6,8 @@ Pure arithmetic: epoch milliseconds in, units of an SVG out.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ferryman.console.bins import Bin
 from ferryman.console.charts import Area, backlog_area
-from ferryman.console.crowds import Crowd
 from ferryman.console.marks import LANES, Mark
 from ferryman.console.scale import Scale, scale_of
 from ferryman.wire.overview import BacklogPoint
@@ -18,8 +18,8 @@ _ROWS = 6
 _BACKLOG = 34.0
 _TICK_ROOM = 95.0
 _LEAST_BAR = 3.0
-_CROWD = 26.0
-_LEAST_CROWD = 3.0
+_BIN = 26.0
+_LEAST_BIN = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class CrowdShape:
-    """A crowd in its place: as high as its number, ``failed`` of it from below."""
+class BinShape:
+    """A bin in its place: its height is its number of entries, from below those that failed."""
 
-    crowd: Crowd
+    bin: Bin
     x: float
     y: float
     width: float
@@ -47,21 +47,21 @@ class CrowdShape:
 
 @dataclass(frozen=True, slots=True)
 class PictureLane:
-    """A lane with the number of marks that had no row left; or with crowds."""
+    """A lane of bins, or of marks with the number of those that found no free row."""
 
     name: str
     y: float
     height: float
     shapes: Sequence[Shape] = ()
     hidden: int = 0
-    crowds: Sequence[CrowdShape] = ()
+    bins: Sequence[BinShape] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A whole picture; ``ticks`` are places with times, ``lines`` places with a word.
+    """A whole picture; ``ticks`` are positions with times, ``lines`` positions with a word.
 
-    ``runs`` and ``unit`` are those of its scale, for a script that reads times from places.
+    ``runs`` and ``unit`` describe its scale, for a script that reads times from positions.
     """
 
     height: float
@@ -77,11 +77,11 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What a picture has beside its marks, in epoch milliseconds.
+class Frame:
+    """The time that a picture shows, and what it marks beside the entries; in epoch milliseconds.
 
-    ``now`` and ``deadline`` only of a transfer that runs; ``start`` and ``end`` of a part that was
-    chosen.
+    Only a running transfer has ``now`` and ``deadline``; only a zoomed picture has ``start`` and
+    ``end``.
     """
 
     now: int | None = None
@@ -91,41 +91,41 @@ class Sight:
     backlog: Sequence[BacklogPoint] = ()
 
 
-NOTHING_ELSE = Sight()
+EMPTY_FRAME = Frame()
 
 
-def picture_of(marks: Sequence[Mark], sight: Sight = NOTHING_ELSE) -> Picture | None:
+def picture_of(marks: Sequence[Mark], frame: Frame = EMPTY_FRAME) -> Picture | None:
     """Return the picture of marks; None if there are none."""
 
     def lane(number: int, scale: Scale, y: float) -> PictureLane:
         return _lane(LANES[number], [mark for mark in marks if mark.lane == number], scale, y)
 
-    return _picture([at for mark in marks for at in (mark.start, mark.end)], sight, lane)
+    return _picture([at for mark in marks for at in (mark.start, mark.end)], frame, lane)
 
 
-def crowd_picture(crowds: Sequence[Crowd], sight: Sight = NOTHING_ELSE) -> Picture | None:
-    """Return the picture of crowds; None if there are none."""
+def binned_picture(bins: Sequence[Bin], frame: Frame = EMPTY_FRAME) -> Picture | None:
+    """Return the picture of bins; None if there are none."""
 
     def lane(number: int, scale: Scale, y: float) -> PictureLane:
-        own = [crowd for crowd in crowds if crowd.lane == number]
-        return _crowd_lane(LANES[number], own, scale, y)
+        own = [each for each in bins if each.lane == number]
+        return _binned_lane(LANES[number], own, scale, y)
 
-    return _picture([at for crowd in crowds for at in (crowd.start, crowd.end)], sight, lane)
+    return _picture([at for each in bins for at in (each.start, each.end)], frame, lane)
 
 
 def _picture(
-    instants: Sequence[int], sight: Sight, lane_of: Callable[[int, Scale, float], PictureLane]
+    instants: Sequence[int], frame: Frame, lane_of: Callable[[int, Scale, float], PictureLane]
 ) -> Picture | None:
     if not instants:
         return None
     lines = [
         (at, name)
-        for at, name in ((sight.now, "now"), (sight.deadline, "deadline"))
+        for at, name in ((frame.now, "now"), (frame.deadline, "deadline"))
         if at is not None
     ]
-    ends = [at for at in (sight.start, sight.end) if at is not None]
-    first = sight.start if sight.start is not None else min(instants)
-    last = sight.end if sight.end is not None else max(instants)
+    ends = [at for at in (frame.start, frame.end) if at is not None]
+    first = frame.start if frame.start is not None else min(instants)
+    last = frame.end if frame.end is not None else max(instants)
     within = [min(max(at, first), max(first, last)) for at in instants]
     scale = scale_of([*within, *ends, *(at for at, _ in lines)], LEFT, WIDTH - LEFT - RIGHT)
     lanes, y = [], _TOP
@@ -133,7 +133,7 @@ def _picture(
         lane = lane_of(number, scale, y)
         lanes.append(lane)
         y += lane.height + _LANE_GAP
-    area = backlog_area(sight.backlog, scale.x, y, _BACKLOG)
+    area = backlog_area(frame.backlog, scale.x, y, _BACKLOG)
     if area is not None:
         y += _BACKLOG + 2 * _LANE_GAP
     runs = zip(scale.starts, scale.ends, scale.lefts, strict=True)
@@ -141,7 +141,7 @@ def _picture(
         height=y,
         backlog=area,
         lanes=lanes,
-        folds=scale.folds(sight.now),
+        folds=scale.folds(frame.now),
         ticks=_ticks(scale),
         lines=[(scale.x(at), name, "run" if name == "now" else "bad") for at, name in lines],
         runs=" ".join(f"{start},{end},{left:.1f}" for start, end, left in runs),
@@ -149,19 +149,19 @@ def _picture(
     )
 
 
-def _crowd_lane(name: str, crowds: Sequence[Crowd], scale: Scale, y: float) -> PictureLane:
-    """Put crowds side by side, each as high as its share of the greatest."""
-    if not crowds:
+def _binned_lane(name: str, bins: Sequence[Bin], scale: Scale, y: float) -> PictureLane:
+    """Put bins side by side, each as high as its share of the greatest."""
+    if not bins:
         return PictureLane(name, y, _ROW)
-    peak = max(crowd.number for crowd in crowds)
+    peak = max(each.number for each in bins)
     shapes = []
-    for crowd in crowds:
-        x = scale.x(crowd.start)
-        high = max(_LEAST_CROWD, crowd.number / peak * _CROWD)
-        low = max(_LEAST_CROWD, crowd.failed / crowd.number * high) if crowd.failed else 0.0
-        width = max(scale.x(crowd.end) - x - 1.0, _LEAST_BAR)
-        shapes.append(CrowdShape(crowd, x, y + _CROWD - high, width, high, low))
-    return PictureLane(name, y, _CROWD, crowds=shapes)
+    for each in bins:
+        x = scale.x(each.start)
+        high = max(_LEAST_BIN, each.number / peak * _BIN)
+        low = max(_LEAST_BIN, each.failed / each.number * high) if each.failed else 0.0
+        width = max(scale.x(each.end) - x - 1.0, _LEAST_BAR)
+        shapes.append(BinShape(each, x, y + _BIN - high, width, high, low))
+    return PictureLane(name, y, _BIN, bins=shapes)
 
 
 def _lane(name: str, marks: Sequence[Mark], scale: Scale, y: float) -> PictureLane:

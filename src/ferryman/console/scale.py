@@ -24,7 +24,7 @@ class Scale:
     """Milliseconds of one unit."""
 
     room: float
-    """Width of what is between two runs: their margins and the fold."""
+    """Width of the gap between two runs: their margins and the fold."""
 
     def x(self, at: int) -> float:
         """Return the place of an instant; one within a fold is at its beginning."""

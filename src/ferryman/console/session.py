@@ -36,13 +36,13 @@ class SignInDesk(Protocol):
         """Begin a session with the rights of a token; return its secret."""
 
     async def make_link(self, token: str) -> str:
-        """Return the code of a new link that signs somebody in once, with a token's rights."""
+        """Return the code of a new link that signs a person in once, with a token's rights."""
 
     async def take_link(self, code: str, origin: RequestOrigin) -> str | None:
         """Begin the session of a link; None if it was used or is too old."""
 
     async def begin_person(self, person: Person, origin: RequestOrigin, life: timedelta) -> str:
-        """Begin the session of somebody whom the identity provider vouched for."""
+        """Begin the session of a person whom the identity provider vouched for."""
 
     async def end(self, secret: str, origin: RequestOrigin) -> None:
         """End a session, for every browser that holds its secret; repeatable."""
@@ -92,14 +92,14 @@ class Sessions:
         return None if facts is None or len(facts) != 2 else ConsoleSession(*facts)
 
     async def seal_facts(self, facts: list[str], now: datetime) -> str:
-        """Return the value of a cookie that nobody but the platform can read or make."""
+        """Return the value of a cookie that only the platform can read or make."""
         raw = msgspec.json.encode(facts)
         return (await self._box()).encrypt_at_time(raw, int(now.timestamp())).decode()
 
     async def open_facts(
         self, cookie: str | None, life: timedelta, now: datetime
     ) -> list[str] | None:
-        """Return what a cookie seals; None if it is foreign, or older than its life."""
+        """Return the content of a sealed cookie; None if it is foreign, or has expired."""
         if not cookie:
             return None
         try:

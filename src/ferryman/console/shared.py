@@ -27,7 +27,7 @@ _WORDS: Mapping[TransferStatus, str] = {
     TransferStatus.CANCELLED: "was stopped",
     TransferStatus.SKIPPED: "was left out",
 }
-"""Explanation of each status of a part for somebody who has never seen one."""
+"""Explanation of each status of a part, for people who have never seen one."""
 
 _LOGO_TYPES = {"png": "image/png", "svg": "image/svg+xml", "jpg": "image/jpeg"}
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)

@@ -67,7 +67,7 @@ async def make_link(
     api: NamedDependency[Any],
     sign_ins: NamedDependency[SignInDesk],
 ) -> SignInLink:
-    """Return a page that signs in whoever opens it first, with the token of this call."""
+    """Return a page whose link signs in the first person who opens it, with this call's token."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     calls = AdminCalls(api, request.scope, token if scheme.lower() == "bearer" else "")
     await calls.get("/clock", ClockView)
@@ -139,7 +139,7 @@ def form(request: Request[Any, Any, Any], page: str = "", fault: str = "") -> Te
 def form_answer(
     request: Request[Any, Any, Any], page: str, fault: str, status: int = 400
 ) -> Response[Any]:
-    """Return the form with what was wrong."""
+    """Return the form with its error."""
     template = form(request, page, fault)
     template.status_code = status
     return template

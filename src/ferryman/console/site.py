@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from ferryman.console.calls import CallRefused
 from ferryman.console.charts import charts_of
-from ferryman.console.drawing import drawn, drawn_crowds, zoomed
+from ferryman.console.drawing import drawn, drawn_bins, zoomed
 from ferryman.console.faults import (
     HEADERS,
     on_form_refused,
@@ -137,7 +137,7 @@ def _environment(*, delivers: bool) -> Environment:
         # They are part of the package: each would be looked for on the disk with every page.
         auto_reload=False,
     )
-    pictures = {"drawn": drawn, "drawn_crowds": drawn_crowds, "zoomed": zoomed}
+    pictures = {"drawn": drawn, "drawn_bins": drawn_bins, "zoomed": zoomed}
     environment.filters.update(filters(), **pictures, drawn_charts=_chart_drawer(environment))
     environment.globals["static"] = versioned
     environment.globals["delivers"] = delivers

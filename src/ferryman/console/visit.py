@@ -1,4 +1,4 @@
-"""A request for a page: whose it is, what they may do, and how pages link to each other."""
+"""A request for a page: its session and rights, and how pages link to each other."""
 
 import re
 from collections.abc import Mapping
@@ -72,7 +72,7 @@ def cookie_of(request: Request[Any, Any, Any], name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request for a page by somebody who is signed in."""
+    """A request for a page by a person who is signed in."""
 
     request: Request[Any, Any, Any]
     session: ConsoleSession
@@ -108,7 +108,7 @@ class Visit:
         return self.asks_again or filtered
 
     def may(self, operation: str) -> bool:
-        """Return whether a call would be allowed, so that a page does not offer what is refused."""
+        """Return whether a call would be allowed, so that a page offers no refused action."""
         try:
             self.require(operation)
         except PageRefused:
@@ -157,7 +157,7 @@ def here(request: Request[Any, Any, Any]) -> str:
 
 
 def preferences(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """Return how somebody wants pages to look, as their browser keeps it."""
+    """Return how a person wants pages to look, as their browser keeps it."""
     theme, zone = cookie_of(request, "ferryman_theme"), cookie_of(request, "ferryman_zone")
     return {
         "theme": theme if theme in THEMES else THEMES[0],

@@ -45,7 +45,7 @@ SHAPES: Mapping[str, tuple[str, str]] = {
     "RUNNING": ("◐", "run"),
     "DONE": ("●", "good"),
 }
-"""The shape and the tone of each status: neither colour nor shape says it alone."""
+"""The shape and the tone of each status, so that neither colour nor shape says it alone."""
 
 
 def plain(text: object) -> str:
@@ -177,7 +177,7 @@ def block(text: object) -> Markup:
 
 
 def changes(row: Any) -> str:
-    """Return in short what a row of the audit log changed."""
+    """Summarize the change of a row of the audit log."""
     before, after = row.before or {}, row.after or {}
     told = [
         f"{name} {_brief(before[name])} → {_brief(value)}"

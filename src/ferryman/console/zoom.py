@@ -1,4 +1,4 @@
-"""The part of a time that somebody looks at: pure arithmetic, from the words of a page's address.
+"""The time range that a page is zoomed to: pure arithmetic, from the words of its address.
 
 Times in an address are UTC, as fields for dates write them, so that people can read and change
 them.
@@ -63,9 +63,9 @@ def written(at: int) -> str:
 
 
 def steps_of(seen: tuple[int, int], whole: Zoom) -> list[tuple[str, str, Zoom]]:
-    """Return the steps from what is seen: what they are called, their keys, and where they lead.
+    """Return the steps from the current range: their labels, their keys, and where they lead.
 
-    ``whole`` is the zoom now: without one there is nothing outside.
+    ``whole`` is the range now: without one there is nothing outside.
     """
     start, end = seen
     length = max(end - start, _LEAST)

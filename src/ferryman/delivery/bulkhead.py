@@ -95,10 +95,10 @@ class Bulkhead:
         """Return how a lane's app answered so far."""
         return self._health.get(lane, LaneHealth.NEW)
 
-    def left(self, lane: AnyLane, ahead: int = 0) -> int:
+    def available(self, lane: AnyLane, ahead: int = 0) -> int:
         """Return how many messages of a lane may be sent now; may be negative.
 
-        Of a lane that answers in time, so many ``ahead`` may wait for a place.
+        If the lane answers in time, ``ahead`` more of its messages may wait for a place.
         """
         limits, counts, health = self._limits, self._counts, self.health(lane)
         of_app = limits.share - self.in_flight[lane.app_id]

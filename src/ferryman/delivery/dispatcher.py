@@ -19,12 +19,12 @@ import structlog
 
 from ferryman.delivery.backoff import delay_after
 from ferryman.delivery.draining import Draining
-from ferryman.delivery.flight import Flight
 from ferryman.delivery.heartbeat import Heartbeat
+from ferryman.delivery.in_flight_call import InFlightCall
 from ferryman.delivery.queue_dispatcher import QueueDispatcher
 from ferryman.delivery.recorder import Recorder, all_failed
 from ferryman.delivery.rescuer import Rescuer
-from ferryman.delivery.rests import Rests
+from ferryman.delivery.resting_apps import RestingApps
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
 from ferryman.delivery.sender import NoPlaceError, Sender
 from ferryman.delivery.worker_health import WorkerHealth
@@ -74,9 +74,9 @@ class Dispatcher:
             platform, self._app_cache, self._wake, self._changed.set, self._health
         )
         self._rescuer = Rescuer(platform, worker_id, self._held)
-        self._rests = Rests(platform, self._app_cache, functions.records)
+        self._resting = RestingApps(platform, self._app_cache, functions.records)
         timeout = platform.heartbeat_timeout.total_seconds()
-        self._heartbeat = Heartbeat(self._look, self._changed.set, timeout)
+        self._heartbeat = Heartbeat(self._poll, self._changed.set, timeout)
 
     async def run(self) -> None:
         """Deliver until ``stop`` is set; then finish what is in flight.
@@ -144,7 +144,7 @@ class Dispatcher:
             if unknown := self._scheduler.apps - self._app_cache.apps.keys():
                 await delivery_service.refresh_apps(self._platform, self._app_cache, unknown)
             self._functions.kept = {str(app_id) for app_id in self._scheduler.kept}
-            quotas = self._scheduler.take(self._app_cache.calls_function, idle, self._rests.now)
+            quotas = self._scheduler.take(self._app_cache.calls_function, idle, self._resting.apps)
             if not quotas:
                 return []
             try:
@@ -157,16 +157,16 @@ class Dispatcher:
         self._scheduler.claimed(quotas, Counter(delivery.message.lane for delivery in claimed))
         return claimed
 
-    async def _look(self) -> float:
-        """Send a heartbeat, find lanes with due messages; return the seconds to the next look."""
-        known, rests = self._draining, self._rests.now
+    async def _poll(self) -> float:
+        """Send a heartbeat, find lanes with due messages; return the seconds to the next poll."""
+        known, rests = self._draining, self._resting.apps
         view = await worker_service.heartbeat(
             self._platform, self._worker_id, known.since, idle=known.idle, rests=rests
         )
         self._heartbeat.alive()
         self._draining.follow(view.draining_since)
         await self._rescuer.rescue()
-        await self._rests.end_some()
+        await self._resting.end_of_changed()
         self._recorder.failing = view.failing
         self._scheduler.update_breakers(
             closed=[lane for lane, due in view.due.items() if due.closed],
@@ -187,28 +187,28 @@ class Dispatcher:
     def _start(self, delivery: Delivery, until: float, *, warm: bool) -> None:
         calls = bool(self._app_cache.calls_function(delivery.message.lane))
         call = self._scheduler.started(delivery.message.lane, calls=calls, warm=warm)
-        flight = Flight(self._scheduler, call, self._changed.set, self._places)
-        task = asyncio.create_task(self._send(delivery, until, flight))
+        tracked = InFlightCall(self._scheduler, call, self._changed.set, self._places)
+        task = asyncio.create_task(self._send(delivery, until, tracked))
         self._tasks[task] = delivery.message.message_id
         task.add_done_callback(self._tasks.pop)
-        task.add_done_callback(flight.ended)
+        task.add_done_callback(tracked.ended)
 
-    async def _send(self, delivery: Delivery, until: float, flight: Flight) -> bool | None:
+    async def _send(self, delivery: Delivery, until: float, tracked: InFlightCall) -> bool | None:
         """Make an attempt; return whether no answer came in time, or None if it was not made."""
         message = delivery.message
-        if flight.waits:
+        if tracked.needs_place:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
-                    await flight.take_off()
+                    await tracked.wait_for_place()
         else:
-            flight.watch()
+            tracked.watch()
         if asyncio.get_running_loop().time() > until:
             log.warning("claim.too_old", message=str(message.message_id))
             await self._give_back(delivery)
             return None
         hung: bool | None = None
         try:
-            by_route = await self._sender.send(delivery, until, flight.begun)
+            by_route = await self._sender.send(delivery, until, tracked.begun)
             hung = any(outcome.hung for _, outcome in by_route)
         except NoPlaceError:
             self._scheduler.unfit(message.lane)  # if its app rests

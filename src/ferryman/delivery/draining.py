@@ -1,4 +1,4 @@
-"""Whether this worker is being drained: it finishes what it holds, and claims nothing more."""
+"""Track whether this worker is being drained: it finishes what it holds and claims nothing more."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,13 +12,13 @@ log = structlog.get_logger("ferryman.worker")
 
 @dataclass(slots=True)
 class Draining:
-    """What the last heartbeat said, for all agents of a worker; None: it works."""
+    """The state that the last heartbeat returned, for all agents of a worker; None: not drained."""
 
     since: datetime | None = None
     _under_way: int = 0
 
     def follow(self, since: datetime | None) -> None:
-        """Take what a heartbeat said."""
+        """Follow the state that a heartbeat returned."""
         if bool(self) != (since is not None):
             log.info("worker.drained" if since else "worker.resumed")
             self.since = since
@@ -34,7 +34,7 @@ class Draining:
 
     @contextmanager
     def taking(self) -> Iterator[None]:
-        """Say that an agent takes something up, as it was found not to be drained."""
+        """Count an agent as busy while the block runs; enter it only while not drained."""
         self._under_way += 1
         try:
             yield

@@ -23,7 +23,7 @@ class EndpointCaller:
     async def consume(self, route: RemoteRoute, target: AppOnSite, payload: str) -> Outcome:
         """Make one attempt for an event of a queue.
 
-        An answer of success may ask for another call, as what a function returns.
+        A successful answer may still ask for a retry, as a function's return value may.
         """
         outcome = await self.post(route, target, payload)
         if not outcome.ok:

@@ -128,7 +128,7 @@ class FunctionCaller:
         begun: Callable[[], None],
         identity: Mapping[str, str] | None = None,
     ) -> Outcome:
-        """Call ``handler`` in a place that is held, and return its outcome, whatever it does.
+        """Call ``handler`` in a place that the caller holds; return its outcome, whatever it does.
 
         ``identity`` adds to what the function can ask the platform about its call.
         """

@@ -7,7 +7,7 @@ so claims begin and are sent only for so long after the last one.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """The longest wait before all lanes are checked: a notification may have been lost."""
 
 
@@ -59,7 +59,7 @@ class Heartbeat:
     @property
     def longest(self) -> float:
         """The longest pause between two, in seconds."""
-        return min(_LOOK_SECONDS, self._timeout / 4)
+        return min(_POLL_SECONDS, self._timeout / 4)
 
     @property
     def pause(self) -> float:

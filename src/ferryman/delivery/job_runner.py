@@ -11,7 +11,7 @@ from ferryman.services.platform import Platform
 
 log = structlog.get_logger("ferryman.worker")
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """How long a started job may wait for its first item."""
 
 _RETRY_SECONDS = 5.0
@@ -28,7 +28,7 @@ class JobRunner:
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
-        """Look at once: the worker is stopping."""
+        """Poll at once: the worker is stopping."""
         self._changed.set()
 
     async def run(self) -> None:
@@ -36,12 +36,12 @@ class JobRunner:
         await repeat(
             log,
             "job",
-            self._draining.unless(self._step, _LOOK_SECONDS),
+            self._draining.unless(self._step, _POLL_SECONDS),
             stop=self._stop,
             woken=self._changed,
-            away_seconds=_LOOK_SECONDS,
+            away_seconds=_POLL_SECONDS,
             retry_seconds=_RETRY_SECONDS,
         )
 
     async def _step(self) -> float:
-        return 0.0 if await job_run.step(self._platform) else _LOOK_SECONDS
+        return 0.0 if await job_run.step(self._platform) else _POLL_SECONDS

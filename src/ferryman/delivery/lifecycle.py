@@ -17,7 +17,7 @@ _APP = Receiver(
 
 
 class LifecycleSender:
-    """Makes one POST within ``seconds``; whatever the app does raises nothing."""
+    """Makes one POST within ``seconds``; never raises for what the app does."""
 
     def __init__(self, sender: RemoteSender, seconds: float) -> None:
         self._sender = sender

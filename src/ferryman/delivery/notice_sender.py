@@ -1,4 +1,4 @@
-"""Tell one sink one thing: sign and post it, or send it by mail."""
+"""Send one notice to one sink: sign and post it, or send it by mail."""
 
 import base64
 import hmac
@@ -32,7 +32,7 @@ _SINK = Receiver(
 
 
 class NoticeSender:
-    """Tells sinks; whatever they do raises nothing."""
+    """Sends notices; never raises for what a sink does."""
 
     def __init__(
         self, remotes: RemoteSender, settings: "Settings", *, seconds: float = NOTICE_SECONDS
@@ -89,7 +89,7 @@ class NoticeSender:
 
 
 def signed(key: bytes, telling_id: UUID, at: datetime, payload: str) -> dict[str, str]:
-    """Return the headers of Standard Webhooks; the id is the same each time it is told."""
+    """Return the headers of Standard Webhooks; the id is the same when a notice is sent again."""
     timestamp = str(int(at.timestamp()))
     text = f"{telling_id}.{timestamp}.{payload}".encode()
     signature = base64.b64encode(hmac.digest(key, text, sha256)).decode()

@@ -38,7 +38,7 @@ def subject(telling: Telling) -> str:
 
 
 def body(telling: Telling, base_url: str) -> str:
-    """Return the lines below: what was found, the next step, and where the console shows it."""
+    """Return the body: what was found, the next step, and where the console shows it."""
     notice = telling.notice
     if notice is None:
         return _TRIAL
@@ -57,7 +57,7 @@ def body(telling: Telling, base_url: str) -> str:
 
 
 def webhook_body(telling: Telling, base_url: str) -> str:
-    """Return what a webhook gets: ``type``, ``timestamp`` and ``data`` (Standard Webhooks)."""
+    """Return the body of a webhook: ``type``, ``timestamp`` and ``data`` (Standard Webhooks)."""
     notice = telling.notice
     if notice is None:
         data: dict[str, object] = {"found": _TRIAL}

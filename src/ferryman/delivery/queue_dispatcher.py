@@ -18,8 +18,8 @@ import structlog
 from ferryman.delivery.arguments import consumer_argument
 from ferryman.delivery.backoff import next_delay, retry_delay
 from ferryman.delivery.draining import Draining
-from ferryman.delivery.flight import Flight
 from ferryman.delivery.function_caller import AppOnSite
+from ferryman.delivery.in_flight_call import InFlightCall
 from ferryman.delivery.notifications import repeat
 from ferryman.delivery.queue_log import log_outcome, printed
 from ferryman.delivery.resolver import OWNER
@@ -40,7 +40,7 @@ from ferryman.vocab import FailureCause
 
 log = structlog.get_logger("ferryman.queue")
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """The longest wait before all queues are checked: a notification may have been lost."""
 
 _AWAY_SECONDS = 0.5
@@ -73,14 +73,14 @@ class QueueDispatcher:
         self._places = asyncio.Semaphore(max(1, quotas.places))
         self._tasks: dict[asyncio.Task[bool | None], UUID] = {}
         self._changed = asyncio.Event()
-        self._next_look = 0.0
+        self._next_poll = 0.0
         self._known = False
         self.running = True
         self.ended: Callable[[], None] = lambda: None
 
     def wake(self) -> None:
         """Check all queues: something may be due, or the worker is stopping."""
-        self._next_look = 0.0
+        self._next_poll = 0.0
         self._changed.set()
 
     async def run(self) -> None:
@@ -110,13 +110,13 @@ class QueueDispatcher:
 
     async def _step(self) -> float:
         loop = asyncio.get_running_loop()
-        if loop.time() >= self._next_look:
-            # Before the look: a notification during it asks for another one.
-            self._next_look = loop.time() + _LOOK_SECONDS
-            pause = await self._look()
-            self._next_look = min(self._next_look, loop.time() + pause)
+        if loop.time() >= self._next_poll:
+            # Before the poll: a notification during it asks for another one.
+            self._next_poll = loop.time() + _POLL_SECONDS
+            pause = await self._poll()
+            self._next_poll = min(self._next_poll, loop.time() + pause)
         if self._draining:
-            return max(0.0, self._next_look - loop.time())
+            return max(0.0, self._next_poll - loop.time())
         # Measured from before the claim: nobody counts us as silent from an earlier time.
         until = loop.time() + self._platform.heartbeat_timeout.total_seconds() / 2
         waiting = self._scheduler.apps
@@ -126,17 +126,17 @@ class QueueDispatcher:
             self._kinds.calls_function, idle, self._functions.records.resting
         )
         if not quotas:
-            return max(0.0, self._next_look - loop.time())
+            return max(0.0, self._next_poll - loop.time())
         with self._draining.taking():
             claimed = await queue_delivery_service.claim(self._platform, self._worker_id, quotas)
         self._scheduler.claimed(quotas, Counter(each.event.lane for each in claimed))
         for delivery in claimed:
             self._start(delivery, until, warm=idle[delivery.app.app_id] > 0)
             idle[delivery.app.app_id] -= 1
-        return 0.0 if claimed else max(0.0, self._next_look - loop.time())
+        return 0.0 if claimed else max(0.0, self._next_poll - loop.time())
 
-    async def _look(self) -> float:
-        """Take over what nobody delivers, find what is due; return the seconds to the next look."""
+    async def _poll(self) -> float:
+        """Take over what nobody delivers, find what is due; return the seconds to the next poll."""
         if not self._known:
             # Claims of a worker that nobody heard of would be taken over at once.
             await worker_service.heartbeat(self._platform, self._worker_id, self._draining.since)
@@ -144,7 +144,7 @@ class QueueDispatcher:
         held = set(self._tasks.values())
         await queue_delivery_service.rescue(self._platform, self._worker_id, held, self._pause)
         due, now = await queue_delivery_service.due(self._platform)
-        pause = _LOOK_SECONDS
+        pause = _POLL_SECONDS
         for lane in own_order(self._worker_id, due):
             wait = (due[lane] - now).total_seconds()
             if wait <= 0:
@@ -158,19 +158,21 @@ class QueueDispatcher:
         calls = isinstance(delivery.route, FunctionConsumer)
         self._kinds.note(delivery.event.lane, delivery.route)
         call = self._scheduler.started(delivery.event.lane, calls=calls, warm=warm)
-        flight = Flight(self._scheduler, call, self._changed.set, self._places)
-        task = asyncio.create_task(self._deliver(delivery, until, flight))
+        tracked = InFlightCall(self._scheduler, call, self._changed.set, self._places)
+        task = asyncio.create_task(self._deliver(delivery, until, tracked))
         self._tasks[task] = delivery.event.event_id
         task.add_done_callback(self._tasks.pop)
-        task.add_done_callback(flight.ended)
+        task.add_done_callback(tracked.ended)
 
-    async def _deliver(self, delivery: QueueDelivery, until: float, flight: Flight) -> bool | None:
+    async def _deliver(
+        self, delivery: QueueDelivery, until: float, tracked: InFlightCall
+    ) -> bool | None:
         """Make an attempt; return whether no answer came in time, or None if it was not made."""
         event = delivery.event
         async with AsyncExitStack() as place:
             try:
                 async with asyncio.timeout_at(until):
-                    await flight.take_off()
+                    await tracked.wait_for_place()
                     if isinstance(route := delivery.route, FunctionConsumer):
                         await place.enter_async_context(self._functions.place())
                         if self._functions.must_wait(str(delivery.app.app_id), route.handler):
@@ -182,7 +184,7 @@ class QueueDispatcher:
                 await self._give_back(delivery)
                 return None
             try:
-                outcome = await self._call(delivery, flight)
+                outcome = await self._call(delivery, tracked)
             except Exception as exc:
                 log.exception("queue.attempt_broke", queue_event=str(event.event_id))
                 error = f"the worker failed: {type(exc).__name__}"
@@ -192,7 +194,7 @@ class QueueDispatcher:
         await self._record(delivery, outcome, delay)
         return outcome.hung
 
-    async def _call(self, delivery: QueueDelivery, flight: Flight) -> Outcome:
+    async def _call(self, delivery: QueueDelivery, tracked: InFlightCall) -> Outcome:
         event, route = delivery.event, delivery.route
         await self._caller.tokens.refresh()
         target, argument = AppOnSite(delivery.app, event.site), consumer_argument(delivery)
@@ -206,7 +208,7 @@ class QueueDispatcher:
             argument,
             seconds=route.seconds,
             printed=printed(delivery, route.function) if logged else None,
-            begun=flight.begun,
+            begun=tracked.begun,
             identity={"queueChain": str(event.chain)},
         )
 
@@ -230,7 +232,7 @@ class QueueDispatcher:
             await asyncio.sleep(_AWAY_SECONDS)
 
     async def _give_back(self, delivery: QueueDelivery) -> None:
-        """Release a claim that was not begun in time; if that fails, the next look does it."""
+        """Release a claim that was not begun in time; if that fails, the next poll does it."""
         with suppress(OutsideError):
             await queue_delivery_service.release(self._platform, self._worker_id, delivery.event)
 

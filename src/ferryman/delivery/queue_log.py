@@ -1,4 +1,4 @@
-"""What is logged of events of queues: a line for each attempt, and what consumers print."""
+"""Log the events of queues: a line for each attempt, and what consumers print."""
 
 from collections.abc import Callable
 

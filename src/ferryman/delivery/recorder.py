@@ -38,22 +38,22 @@ _TRIES = 3
 class Recorder:
     """Records the results of one worker.
 
-    Calls ``turned`` when a circuit breaker opened or closed, and ``eased`` when there is room for
-    new results again. ``failing`` are the endpoints whose next success clears a breaker.
+    Calls ``on_breaker_change`` when a circuit breaker opened or closed, and ``on_room`` when there
+    is room for results again. ``failing`` are the endpoints whose next success clears a breaker.
     """
 
     def __init__(
         self,
         platform: Platform,
         app_cache: AppCache,
-        turned: Callable[[], None],
-        eased: Callable[[], None],
+        on_breaker_change: Callable[[], None],
+        on_room: Callable[[], None],
         health: WorkerHealth,
     ) -> None:
         self._platform = platform
         self._app_cache = app_cache
-        self._turned = turned
-        self._eased = eased
+        self._on_breaker_change = on_breaker_change
+        self._on_room = on_room
         self._health = health
         self._results: list[AttemptResult] = []
         self._added = asyncio.Event()
@@ -66,7 +66,7 @@ class Recorder:
 
     @property
     def full(self) -> bool:
-        """Whether so many results are waiting that no more attempts should start."""
+        """Whether so many results are waiting that no further attempt should start."""
         return len(self._results) >= _FULL
 
     @property
@@ -89,7 +89,7 @@ class Recorder:
                 full = self.full
                 del self._results[: len(batch)]
                 if full and not self.full:
-                    self._eased()
+                    self._on_room()
                 for result in batch:
                     _log_outcome(result, self._platform.settings.log_sample)
 
@@ -122,7 +122,7 @@ class Recorder:
             else:
                 await self._health.report_ok("recording outcomes")
                 if turned:
-                    self._turned()
+                    self._on_breaker_change()
                 return
 
 

@@ -13,13 +13,13 @@ from yarl import URL
 
 from ferryman.clock import wall_now
 from ferryman.delivery.backoff import asked_delay
-from ferryman.delivery.proxy_way import ProxyWay
+from ferryman.delivery.egress_proxy import EgressProxy
 from ferryman.delivery.resolver import BoundedResolver
 from ferryman.delivery.ssrf_guard import AddressRefusedError, public_socket
 from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
 from ferryman.network.aiohttp_client import failure_of
-from ferryman.network.look import target
 from ferryman.network.proxies import Proxies, Proxy
+from ferryman.network.raw_connection import target
 from ferryman.network.trust import tls_context
 from ferryman.vocab import FailureCause
 
@@ -69,19 +69,19 @@ async def open_sender(
     """Open what posts to apps, through ``proxies`` if there are any."""
     async with AsyncExitStack() as stack:
         direct = await stack.enter_async_context(open_session(private=private, names=names))
-        way = None
+        egress = None
         if proxies is not None:
             to_proxies = await stack.enter_async_context(open_session(private=True))
-            way = ProxyWay(to_proxies, proxies, names or BoundedResolver(), private=private)
-        yield RemoteSender(direct, way)
+            egress = EgressProxy(to_proxies, proxies, names or BoundedResolver(), private=private)
+        yield RemoteSender(direct, egress)
 
 
 class RemoteSender:
-    """Posts events through a session of :func:`open_session`, or the ``way`` of a proxy."""
+    """Posts events through a session of :func:`open_session`, or through the ``egress`` proxy."""
 
-    def __init__(self, session: aiohttp.ClientSession, way: ProxyWay | None = None) -> None:
+    def __init__(self, session: aiohttp.ClientSession, egress: EgressProxy | None = None) -> None:
         self._session = session
-        self._way = way
+        self._egress = egress
 
     async def post(
         self,
@@ -140,9 +140,9 @@ class RemoteSender:
         self, url: str | URL, request: "_Body", headers: Mapping[str, str]
     ) -> tuple[int, Mapping[str, str], bytes]:
         session, more = self._session, dict[str, Any]()
-        if self._way is not None and (proxy := self._way.proxy_of(URL(url))) is not None:
-            request.proxy, session = proxy, self._way.session
-            url, more = await self._way.arguments(URL(url), proxy)
+        if self._egress is not None and (proxy := self._egress.proxy_of(URL(url))) is not None:
+            request.proxy, session = proxy, self._egress.session
+            url, more = await self._egress.arguments(URL(url), proxy)
         async with session.post(
             url,
             data=request,

@@ -12,19 +12,22 @@ _DOUBT_SECONDS = 60.0
 """How long a claim may still commit after its connection was lost."""
 
 
-class Silence:
-    """Tells which workers are silent, by this process's own clock.
+class FailureDetector:
+    """Tells which workers fell silent, by this process's own clock.
 
-    A worker writes the database's time when it is alive. Only whether that changes counts, not what
-    it is: that clock may be set at any moment.
+    Each heartbeat writes the database's time. Only a change of that time counts, not its value,
+    because the database's clock may be set at any moment.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._heard: dict[UUID, tuple[datetime, float]] = {}
 
-    def since(self, seen: Mapping[UUID, datetime], seconds: float) -> dict[UUID, datetime]:
-        """Return those of which nothing was heard for so many seconds."""
+    def silent(self, seen: Mapping[UUID, datetime], seconds: float) -> dict[UUID, datetime]:
+        """Return the workers whose heartbeat has not changed for ``seconds``.
+
+        ``seen`` has the latest heartbeat of every worker.
+        """
         now = self._clock()
         before, self._heard = self._heard, {}
         for worker_id, at in seen.items():
@@ -36,18 +39,18 @@ class Silence:
 
 
 class Rescuer:
-    """Takes over from silent workers, and releases claims this worker does not know it has."""
+    """Takes over from silent workers, and releases claims that this worker lost track of."""
 
     def __init__(self, platform: Platform, worker_id: UUID, held: Callable[[], set[UUID]]) -> None:
         self._platform = platform
         self._worker_id = worker_id
         self._held = held
-        self._silence = Silence(asyncio.get_running_loop().time)
+        self._detector = FailureDetector(asyncio.get_running_loop().time)
         self._in_doubt_until = 0.0
 
     def lost_touch(self) -> None:
-        """Note that the database is not answering this worker."""
-        self._silence = Silence(asyncio.get_running_loop().time)
+        """Start to count silence again: the database did not answer us; others may be alive."""
+        self._detector = FailureDetector(asyncio.get_running_loop().time)
 
     def doubt_claim(self) -> None:
         """Note that a claim, or its release, may have committed without an answer.
@@ -62,9 +65,8 @@ class Rescuer:
             await worker_service.release_unheld(self._platform, self._worker_id, self._held())
 
     async def rescue(self) -> None:
-        """Free the messages of workers that fell silent.
-
-        Whoever lost touch with the database starts over: if only it was away, the others are fine.
-        """
+        """Free the messages of workers that fell silent."""
         seconds = self._platform.heartbeat_timeout.total_seconds()
-        await worker_service.rescue(self._platform, lambda seen: self._silence.since(seen, seconds))
+        await worker_service.rescue(
+            self._platform, lambda seen: self._detector.silent(seen, seconds)
+        )

@@ -31,10 +31,11 @@ _NEW_WINDOW = 4
 class Quotas:
     """Limits of one worker.
 
-    ``at_once`` messages in flight to addresses, ``places`` calls of functions at once and ``share``
-    of them for one app, none counting what has run for long; ``hosts`` processes, and ``starts`` of
-    them starting at once; ``of_new`` calls of a function that has not returned here yet; ``ahead``
-    calls of idle hosts that wait for a place, so that none is free while more are claimed.
+    ``at_once`` bounds the messages in flight to addresses, ``places`` the calls of functions, and
+    ``share`` those of one app; none of them counts slow calls. ``hosts`` bounds the processes,
+    ``starts`` those that start at once, and ``of_new`` the calls of a function that has not
+    returned here yet. ``ahead`` more calls of idle hosts are claimed and wait for a place, so that
+    no place stays free during a claim.
     """
 
     at_once: int
@@ -47,7 +48,7 @@ class Quotas:
 
 
 def own_order(worker_id: UUID, lanes: Iterable[L]) -> list[L]:
-    """Return lanes in an order that each worker has of its own.
+    """Return lanes in an order that differs from worker to worker.
 
     So workers that find the same backlog start the hosts of different apps, not all of each.
     """
@@ -117,7 +118,7 @@ class FairScheduler(Generic[L]):
         for lane, function in self._order(calls, hosts):
             bulkhead = self._bulkheads[function]
             waiting = function and hosts.idle(lane.app_id)
-            count = bulkhead.left(lane, self._quotas.ahead if waiting else 0)
+            count = bulkhead.available(lane, self._quotas.ahead if waiting else 0)
             if lane in self._probed:
                 count = min(count, 1 - self._in_lane[lane])
             if function:

@@ -16,7 +16,7 @@ from ferryman.services.platform import Platform
 
 log = structlog.get_logger("ferryman.worker")
 
-_LOOK_SECONDS = 60.0
+_POLL_SECONDS = 60.0
 """The longest wait before checking the timer and the folder of files again."""
 
 _BUSY_SECONDS = 1.0
@@ -37,7 +37,7 @@ class Sweeper:
         self._reaches_files: bool | None = None
 
     def wake(self) -> None:
-        """Look at once: the clock was moved, or the worker is stopping."""
+        """Poll at once: the clock was moved, or the worker is stopping."""
         self._changed.set()
 
     async def run(self) -> None:
@@ -45,7 +45,7 @@ class Sweeper:
         await repeat(
             log,
             "sweep",
-            self._draining.unless(self._step, _LOOK_SECONDS),
+            self._draining.unless(self._step, _POLL_SECONDS),
             stop=self._stop,
             woken=self._changed,
             away_seconds=_BUSY_SECONDS,
@@ -71,11 +71,11 @@ class Sweeper:
     async def _sweep(self) -> float:
         wait = await sweep_service.seconds_to_timer(self._platform)
         if wait > 0:
-            return min(wait, _LOOK_SECONDS)
+            return min(wait, _POLL_SECONDS)
         return 0.0 if await sweep_service.on_timer(self._platform) else _BUSY_SECONDS
 
     async def _maintain(self) -> float:
         # Twice the interval of sweeps, which delete old rows as well.
         overdue = timedelta(seconds=2 * self._platform.settings.sweep_seconds)
         await sweep_service.maintain(self._platform, overdue)
-        return _LOOK_SECONDS
+        return _POLL_SECONDS

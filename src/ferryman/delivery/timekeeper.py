@@ -1,6 +1,6 @@
 """The timekeeper: fire the timers of transfers when they are due.
 
-    look ──▶ lock each transfer whose timer is due ──▶ decide ──▶ set its next timer
+    poll ──▶ lock each transfer whose timer is due ──▶ decide ──▶ set its next timer
      ▲ NOTIFY, or the next due time
 
 A timer stays due until the transaction it triggers commits, so none is lost if a worker is killed.
@@ -24,8 +24,8 @@ log = structlog.get_logger("ferryman.worker")
 _BATCH = 100
 _AT_ONCE = 16
 
-_LOOK_SECONDS = 1.0
-"""The longest wait before the next look, since a notification may be lost."""
+_POLL_SECONDS = 1.0
+"""The longest wait before the next poll, since a notification may be lost."""
 
 _LOCKED_SECONDS = 0.05
 """The pause while other sessions have locked all due transfers."""
@@ -49,7 +49,7 @@ class Timekeeper:
         self._retry_at: dict[UUID, float] = {}
 
     def wake(self) -> None:
-        """Look at once: the clock was moved, or the worker is stopping."""
+        """Poll at once: the clock was moved, or the worker is stopping."""
         self._changed.set()
 
     async def run(self) -> None:
@@ -57,15 +57,15 @@ class Timekeeper:
         await repeat(
             log,
             "timekeeper",
-            self._draining.unless(self._fire_due, _LOOK_SECONDS),
+            self._draining.unless(self._fire_due, _POLL_SECONDS),
             stop=self._stop,
             woken=self._changed,
             away_seconds=_AWAY_SECONDS,
-            retry_seconds=_LOOK_SECONDS,
+            retry_seconds=_POLL_SECONDS,
         )
 
     async def _fire_due(self) -> float:
-        """Fire all due timers; return the seconds until the next look."""
+        """Fire all due timers; return the seconds until the next poll."""
         async with self._platform.database.reading() as tx:
             timers = await timer_store.first(tx, _BATCH, skipped=self._waiting_for_retry())
         due = [timer.transfer_id for timer in timers if timer.due <= tx.now]
@@ -73,8 +73,8 @@ class Timekeeper:
             fired = await asyncio.gather(*map(self._fire, due))
             return 0.0 if any(fired) else _LOCKED_SECONDS
         if not timers:
-            return _LOOK_SECONDS
-        return min(_LOOK_SECONDS, (timers[0].due - tx.now).total_seconds())
+            return _POLL_SECONDS
+        return min(_POLL_SECONDS, (timers[0].due - tx.now).total_seconds())
 
     async def _fire(self, transfer_id: UUID) -> bool:
         async with self._slots:

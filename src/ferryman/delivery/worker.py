@@ -1,9 +1,10 @@
 """The worker: its agents, and the resources they share.
 
-The dispatcher delivers messages, that of queues their events, the timekeeper fires the timers of
-transfers, and the sweeper cleans up the storage. Each finds its own work, so a slow app delays no
-deadline. None keeps work only in memory: if a worker is killed, others take its work over. At a
-graceful shutdown each ends its loop by itself: the dispatchers finish what is in flight.
+The dispatcher delivers messages, the queue dispatcher events of queues, the timekeeper fires the
+timers of transfers, the job runner does the items of jobs, and the sweeper cleans up the storage.
+Each finds its own work, so a slow app delays no deadline. None keeps work only in memory: if a
+worker is killed, others take its work over. At a graceful shutdown each agent ends its own loop;
+the dispatchers first finish what is in flight.
 """
 
 import asyncio
@@ -57,7 +58,7 @@ async def run(
             held=hosting.refusal,
             debugging=debugging,
             beyond=2 * settings.function_concurrency,  # for consumers, quick and slow ones
-            rests=settings.clock == "real",  # time that is moved is waited for by nobody
+            rests=settings.clock == "real",  # who moves a virtual clock waits for no rest
         ) as functions,
     ):
         sender = Sender(
@@ -68,13 +69,13 @@ async def run(
             environ=dict(os.environ),
         )
 
-        def watch() -> None:
+        def report_hosts() -> None:
             busy, idle = functions.hosts
             platform.metrics.set("ferryman_function_hosts", busy, "busy")
             platform.metrics.set("ferryman_function_hosts", idle, "idle")
             platform.metrics.set("ferryman_function_places", settings.function_concurrency)
 
-        platform.metrics.on_collect(watch)
+        platform.metrics.on_collect(report_hosts)
         # Without places, calls of functions stay due, for workers that may make them.
         places = 0 if hosting.refusal else settings.function_concurrency
         quotas = Quotas(

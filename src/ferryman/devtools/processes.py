@@ -26,8 +26,8 @@ from ferryman.vocab import FunctionMode
 GRACE_SECONDS = 60.0
 TAIL_LINES = 15
 READY_SECONDS = 180.0
-_LOOK_SECONDS = 0.02
-_READY_LOOK_SECONDS = 0.01
+_POLL_SECONDS = 0.02
+_READY_POLL_SECONDS = 0.01
 _WORKER_SECONDS = 60.0
 
 
@@ -207,7 +207,7 @@ def wait_for(child: Child, children: Children, text: str, seconds: float) -> str
             raise ChildEndedError(
                 f"`ferryman {child.name}` was not ready in {seconds:.0f} s:\n{words}"
             )
-        time.sleep(_READY_LOOK_SECONDS)
+        time.sleep(_READY_POLL_SECONDS)
 
 
 def wait_for_worker(admin: AdminClient, children: Children) -> bool:
@@ -221,7 +221,7 @@ def wait_for_worker(admin: AdminClient, children: Children) -> bool:
         children.check()
         if time.monotonic() > limit:
             return False
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return True
 
 

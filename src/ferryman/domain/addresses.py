@@ -1,7 +1,7 @@
-"""Which addresses are of the public internet: the SSRF guard lets apps reach no others.
+"""Tell addresses of the public internet from others: the SSRF guard lets apps reach no others.
 
 A worker forwards what functions send to the platform from an address of its own, so that an API on
-the same machine knows such a call from any other.
+the same machine can tell such a call from any other.
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address

@@ -1,4 +1,4 @@
-"""Decide what needs somebody's attention before it is too late."""
+"""Decide what needs attention before it is too late."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ UNCLAIMED = timedelta(minutes=1)
 """How long a transfer may be offered before it is stuck: agents ask all the time."""
 
 PAUSED = timedelta(hours=1)
-"""How long a transfer may be paused before others are told, as it may be forgotten."""
+"""How long a transfer may be paused before a notice reminds people of it."""
 
 
 def overdue_share(transfer: Transfer, now: datetime) -> float | None:

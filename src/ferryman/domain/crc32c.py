@@ -1,8 +1,8 @@
 """CRC-32C (RFC 3720, appendix B.4), which Python's library lacks.
 
-A long piece of data is cut into lanes of equal length, whose bytes at the same place are one step
-together: a table is looked up for all of them by ``bytes.translate``. It measured 7 times as fast
-as one byte after the other.
+A long piece of data is cut into lanes of equal length. One step handles the bytes at the same place
+of all lanes: ``bytes.translate`` looks a table up for all of them. It measured 7 times as fast as
+one byte after the other.
 """
 
 from functools import cache
@@ -61,7 +61,7 @@ def _table() -> tuple[int, ...]:
 
 @cache
 def _behind_a_lane() -> tuple[int, ...]:
-    """Return what becomes of each bit of a state after as many zeros as a lane has bytes."""
+    """Return how each bit of a state changes after as many zeros as a lane has bytes."""
     table = _table()
     matrix = tuple(table[bit & 0xFF] ^ (bit >> 8) for bit in (1 << n for n in range(32)))
     for _ in range(_LANE.bit_length() - 1):

@@ -15,7 +15,7 @@ from ferryman.vocab import TransferStatus
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A transfer as declared by a listener; ``access_scopes`` None means those of the listener."""
+    """A transfer as a listener declares it; without ``access_scopes`` the listener's apply."""
 
     name: str
     blocking: bool = True

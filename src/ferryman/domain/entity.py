@@ -65,7 +65,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class IndexPlace:
-    """The place of a value in an index: among those of a partition, in the order of ``place``."""
+    """The place of a value in an index: a partition, and ``place``, which orders the partition."""
 
     index: str
     partition: bytes
@@ -163,7 +163,7 @@ def fits(place: bytes, parts: Sequence[bytes]) -> bool:
 
 
 def encoded(value: object) -> bytes | None:
-    """Return bytes in the order of the values of a type; None for what an index cannot have."""
+    """Encode a value as bytes that sort like its type; None for a value that no index can have."""
     match value:
         case bool():
             return _BOOLEAN + bytes([value])

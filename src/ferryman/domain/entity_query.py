@@ -35,7 +35,7 @@ class AttributeCondition:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Conditions of which all must hold, or one."""
+    """Conditions of which all must hold, or at least one."""
 
     conditions: tuple[AttributeCondition, ...]
     every: bool = True
@@ -103,7 +103,7 @@ def page_limit(asked: int | None) -> int:
 def span(
     entity: Entity, index: Index, partition: Sequence[object], where: AttributeCondition | None
 ) -> PlaceSpan:
-    """Return the places of an index that a query is about.
+    """Return the range of an index that a query selects.
 
     ``where`` is about the range attribute, whatever attribute it names.
     """

@@ -25,7 +25,7 @@ _KINDS_OF = {
 }
 _OTHER_KINDS = ("503", "kill", *(how for how in _CALL_KINDS if how not in ("503", "kill")), "cut")
 _ALONE_FIRST = 40
-"""How many single faults to try before the other kinds: most bugs are found by one of them."""
+"""How many single faults to try before other kinds: one of them finds most bugs."""
 
 _BUSY = ("503", "429")
 

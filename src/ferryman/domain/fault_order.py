@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An event that could be delivered now: its name, and its number among those of that name."""
+    """An event that could be delivered now: its name, and its number among events of that name."""
 
     name: str
     number: int

@@ -191,7 +191,7 @@ def longest_run(files: int, limit: float) -> float:
 
 
 def lasting(plan: FaultPlan) -> bool:
-    """Return whether an app may give up under these faults, as long as it says so."""
+    """Return whether these faults allow an app to give up, as long as it reports that."""
     return any(FAULT_KINDS[step.how].lasting for step in plan)
 
 

@@ -20,7 +20,7 @@ FEWEST_FILES = 20
 
 _DRAWS = 200
 _ENDS = 20
-"""The part of the acknowledgements, one in so many, that the end of a sample may have slowed."""
+"""The share of acknowledgements, one in this many, that the end of a sample may have slowed."""
 
 _SEED = 1
 """The same sample has the same forecast."""
@@ -43,13 +43,13 @@ class FileCost:
     per_byte: float
 
     def seconds(self, files: int, size: int) -> float:
-        """Return the seconds for so many files of ``size`` bytes together."""
+        """Return the seconds for ``files`` files of ``size`` bytes in total."""
         return self.per_file * files + self.per_byte * size
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """What is to be exported; ``largest`` is the size of the largest file in bytes."""
+    """The files that are to be exported; ``largest`` is the size of the largest one in bytes."""
 
     files: int
     bytes: int
@@ -83,7 +83,7 @@ class TimeRange:
     most: float
 
     def later(self, seconds: float) -> "TimeRange":
-        """Return the range that begins so many seconds later."""
+        """Return the range moved ``seconds`` later."""
         return TimeRange(self.likely + seconds, self.least + seconds, self.most + seconds)
 
     def longer(self, other: "TimeRange") -> "TimeRange":
@@ -137,14 +137,14 @@ def forecast(sample: FileSample, amount: Amount, *, exported: bool = False) -> F
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """The pace that explains blocks best, and those of blocks that were drawn from them."""
+    """The pace that fits the blocks best, and the paces of blocks drawn from them."""
 
     likely: FileCost
     drawn: Sequence[FileCost]
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> Self:
-        """Fit blocks, and as many draws of them as tell how far that may be off."""
+        """Fit the blocks, and enough draws of them to tell how far the fit may be off."""
         chance = Random(_SEED)  # noqa: S311 - nothing secret
         terms = [_terms(block) for block in blocks]
         draws = range(_DRAWS if terms else 0)
@@ -152,7 +152,7 @@ class _Fitted:
         return cls(_fit(terms), drawn)
 
     def seconds(self, files: int, size: int) -> TimeRange:
-        """Return the seconds for so many files of ``size`` bytes together."""
+        """Return the seconds for ``files`` files of ``size`` bytes in total."""
         likely = self.likely.seconds(files, size)
         seconds = sorted(each.seconds(files, size) for each in self.drawn) or [likely]
         tenth = len(seconds) // 10
@@ -168,7 +168,7 @@ def fit(blocks: Sequence[Block]) -> FileCost:
 
 
 _Terms = tuple[float, float, float, float, float, float, float, float]
-"""What a block adds to the sums of the least squares, and its files, bytes and seconds."""
+"""The sums that a block adds to the least squares, and its files, bytes and seconds."""
 
 
 def _terms(block: Block) -> _Terms:

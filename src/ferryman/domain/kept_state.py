@@ -1,4 +1,4 @@
-"""What an app keeps in Forge's services, in a form in which two runs can be compared (ADR 122).
+"""Convert an app's data in Forge's services to a form in which two runs compare (ADR 122).
 
 Lines are those of ``ferryman state export``: values, tables with their rows, and objects.
 """

@@ -119,7 +119,7 @@ def _depth(value: bytes) -> int:
 
 
 def lifetime(value: float, unit: LifetimeUnit) -> timedelta:
-    """Return how long a value lives; refuse what is not positive, or longer than a year."""
+    """Return the lifetime of a value; refuse one that is not positive, or longer than a year."""
     seconds = value * _SECONDS[unit]
     if not 0 < seconds <= KVS_LIFE.total_seconds():
         raise refusals.key_value.LIFETIME_INVALID(days=KVS_LIFE.days, value=value, unit=unit.value)

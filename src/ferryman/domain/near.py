@@ -1,4 +1,4 @@
-"""Suggest the name that somebody meant."""
+"""Suggest the name that was probably meant."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -22,7 +22,7 @@ RECENT = timedelta(hours=1)
 
 HALF = 0.5
 NEAR = 0.8
-"""Shares of a deadline's window, and of a quota, that are told."""
+"""The shares of a deadline's window, and of a quota, at which notices are sent."""
 
 GRACE: Mapping[NoticeKind, timedelta] = {
     # A platform that starts has no worker yet, and one that ends is replaced at once.
@@ -30,7 +30,7 @@ GRACE: Mapping[NoticeKind, timedelta] = {
     NoticeKind.WORKER_FAILING: timedelta(seconds=10),
     NoticeKind.STORE_AWAY: timedelta(seconds=10),
 }
-"""How long a trouble has to be seen before it is told; others are told at once."""
+"""How long a trouble must last before a notice is sent; all others are sent at once."""
 
 _OF_PLATFORM = frozenset(
     {
@@ -171,9 +171,9 @@ def wanted(
     customers: Sequence[str] | None,
     apps: Sequence[str] | None,
 ) -> bool:
-    """Return whether a sink with such filters is told; None is all.
+    """Return whether a sink with these filters receives a notice; None: no filter.
 
-    A sink of some customers or apps isn't told of the troubles of the whole platform.
+    A sink limited to customers or apps gets no notices about the whole platform.
     """
     return (
         (kinds is None or trouble_kind in kinds)

@@ -40,7 +40,7 @@ def raised(error_class: str, message: str, frame: str | None = None) -> Raised:
 
 
 def requested_delay(asked: object) -> timedelta:
-    """Return the delay for a retry that a function asked for, whatever it gave as seconds."""
+    """Return the delay for a retry that a function asked for, from any value it gave as seconds."""
     if isinstance(asked, bool) or not isinstance(asked, int | float):
         return MIN_RETRY_AFTER
     if not asked > MIN_RETRY_AFTER.total_seconds():  # also if it is no number, NaN

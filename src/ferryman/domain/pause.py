@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from ferryman import refusals
 from ferryman.domain import limits
-from ferryman.domain.life import added_by_end_of_pause
+from ferryman.domain.lifetime import added_by_end_of_pause
 from ferryman.domain.transfer import Change, Transfer, check_live, deadline, settle_if_done
 from ferryman.text import instant
 from ferryman.vocab import TransferStatus

@@ -1,4 +1,4 @@
-"""Derive what a person may do from the groups in their identity provider's claim."""
+"""Derive the rights of a person from the groups in their identity provider's claim."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from ferryman.domain.access import Actor, Reach
 from ferryman.vocab import Role
 
 _MIGHT = (Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.APP_OWNER)
-"""Roles of people, those that may do most first."""
+"""Roles of people, the most powerful ones first."""
 
 _NAME_CHARACTERS = 100
 _SUBJECT_CHARACTERS = 255
@@ -25,10 +25,10 @@ class GroupGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody whom an identity provider vouched for, and what they may do.
+    """A person whom an identity provider vouched for, with their rights.
 
-    ``subject`` is who they are at the ``issuer``, and never changes; ``name`` is what people call
-    them. ``provider_session`` names the sign-in at the provider, if it says so.
+    ``subject`` identifies them at the ``issuer`` and never changes; ``name`` is for display.
+    ``provider_session`` names the sign-in at the provider, if it gives one.
     """
 
     issuer: str

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ferryman import refusals
-from ferryman.domain.life import expires_at
+from ferryman.domain.lifetime import expires_at
 from ferryman.domain.limits import PROGRESS_CHARACTERS
 from ferryman.domain.transfer import Change, Transfer, check_live, settle
 from ferryman.vocab import ReportedStatus, TransferStatus

@@ -43,12 +43,12 @@ class FileVerifier:
 
     @property
     def sha256(self) -> str | None:
-        """The digest of all bytes fed so far, as lower-case hex; None if nobody named one."""
+        """The digest of all bytes fed so far, as lower-case hex; None if it was not asked for."""
         return None if self._whole is None else self._whole.hexdigest()
 
     @property
     def parts_sha256(self) -> str | None:
-        """The digest over those of the parts that were read to their end; None if one has none."""
+        """The digest over the digests of all parts read so far; None if a part has none."""
         return parts_digest(self._found)
 
     def feed(self, chunk: bytes) -> None:
@@ -65,7 +65,7 @@ class FileVerifier:
                 self._next_part()
 
     def differences(self, size: int) -> list[str]:
-        """Describe, after the last byte, how the file differs from what was accepted."""
+        """Describe, after the last byte, how the file differs from the accepted one."""
         while self._place < len(self._parts) and not self._left:
             self._next_part()
         differences = []

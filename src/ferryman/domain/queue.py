@@ -38,7 +38,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventEnd:
-    """What becomes of an event after an attempt; ``due`` is set if there is another one."""
+    """The state of an event after an attempt; ``due`` is set if there will be another one."""
 
     state: QueueEventState
     due: datetime | None = None
@@ -47,7 +47,7 @@ class EventEnd:
 def check_push(events: Sequence[NewEvent], size: int, *, seconds: float, chain: int) -> None:
     """Refuse a push that Forge would refuse.
 
-    ``size`` is that of all events as JSON, ``seconds`` what the consumer may take, and ``chain``
+    ``size`` is the size of all events as JSON, ``seconds`` the consumer's time limit, and ``chain``
     the number of pushes that led to this one.
     """
     if not events:
@@ -77,10 +77,10 @@ def end_attempt(
     cancelled: bool,
     delay: timedelta,
 ) -> EventEnd:
-    """Apply the end of an attempt; ``delay`` is the pause before a next one.
+    """Apply the end of an attempt; ``delay`` is the pause before the next one.
 
-    An event is retried until its window ends; the retry that would come later is not made. What was
-    cancelled meanwhile is not repeated.
+    An event is retried until its window ends; a retry that would come later is not made. An event
+    that has been cancelled is not retried.
     """
     if delivered:
         return EventEnd(state=QueueEventState.DONE)

@@ -19,7 +19,7 @@ class Rate:
     burst: int
 
     def shared(self, processes: int) -> "Rate":
-        """Return the part of each of so many processes; one call at once is always allowed."""
+        """Return the share of each of ``processes``; one call at once is always allowed."""
         return Rate(self.per_second / processes, max(1, -(-self.burst // processes)))
 
 

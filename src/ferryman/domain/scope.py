@@ -6,7 +6,7 @@ from ferryman import refusals
 from ferryman.vocab import AccessScope
 
 APP_DATA = tuple(scope for scope in AccessScope if scope.startswith("APP_DATA_"))
-"""Scopes for app data. Only the app knows what its data holds, so any one of them suffices."""
+"""Scopes for app data. Only the app knows what its data contains, so any one of them suffices."""
 
 
 def mapping_scope(namespace: str) -> AccessScope:

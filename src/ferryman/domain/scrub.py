@@ -10,7 +10,7 @@ SHORTEST = 8
 """Minimum characters of a secret; a shorter value, such as ``true``, may occur anywhere."""
 
 _TOKEN = re.compile(rb"fm_[a-z]+_[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
-"""Matches the tokens we issue, and anybody's JSON web tokens."""
+"""Matches the tokens that we issue, and all JSON web tokens."""
 
 _END = rb"[^\s\"\\]"
 _ADDRESS = re.compile(rb"(https?://[^\s\"\\?]+|/objects/[^\s\"\\?]+)\?" + _END + rb"+")
@@ -20,7 +20,7 @@ _SIGNED = re.compile(
     rb"((?:signature|x-amz-credential|x-amz-security-token|awsaccesskeyid)(?:=|%3D))[^\s\"\\&]+",
     re.IGNORECASE,
 )
-"""Matches what is left of a signed URL that was taken apart, or has another path, as at S3."""
+"""Matches the rest of a signed URL that was taken apart, or has another path, as with S3."""
 
 
 def scrubbed(text: bytes, secrets: Iterable[bytes] = ()) -> bytes:

@@ -75,7 +75,7 @@ _UNSUPPORTED_WORDS = (
 
 
 class Kind(Enum):
-    """What a statement does."""
+    """The kind of a statement."""
 
     READ = "read"
     WRITE = "write"

@@ -1,7 +1,7 @@
-"""Which SDKs and agents the platform supports: of its own minor version, and of two before it.
+"""Decide which SDKs and agents are supported: the platform's minor version and the two before.
 
-Customers do not upgrade together with the platform, so no call is refused for the version of who
-makes it (ADR 116). One that is outside of the window is told so.
+Customers do not upgrade together with the platform, so no call is refused for the version of its
+client (ADR 116). A client outside of the window gets a notice.
 """
 
 import re
@@ -20,7 +20,7 @@ Minor = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SupportNotice:
-    """What is told to a client outside of the window; ``text`` is ASCII, to fit in a header."""
+    """The notice for a client outside of the window; ``text`` is ASCII, to fit in a header."""
 
     support: str
     text: str
@@ -41,9 +41,9 @@ def oldest_supported(platform: Minor, released: tuple[Minor, ...] = RELEASED) ->
 def notice(
     client: str, platform: str, released: tuple[Minor, ...] = RELEASED
 ) -> SupportNotice | None:
-    """Return what to tell a client such as ``ferryman-python/0.1.0``; None within the window.
+    """Return the notice for a client such as ``ferryman-python/0.1.0``; None within the window.
 
-    Nothing is told to a client that names no version: it may be any.
+    A client that names no version gets none: it may be supported.
     """
     version = client.partition("/")[2]
     its, own = minor_of(version), minor_of(platform)

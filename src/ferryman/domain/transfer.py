@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from ferryman import refusals
 from ferryman.domain import limits
-from ferryman.domain.life import added_by_end_of_pause, expires_at
+from ferryman.domain.lifetime import added_by_end_of_pause, expires_at
 from ferryman.vocab import AckStatus, AppKind, EventType, TransferStatus
 
 
@@ -127,13 +127,13 @@ def check_live(transfer: Transfer, action: str) -> None:
 
 
 def check_status(status: TransferStatus, action: str) -> None:
-    """Like :func:`check_live`, for who knows the status alone."""
+    """Like :func:`check_live`, for callers that know only the status."""
     if status.final:
         raise refusals.transfer.SETTLED(action=action, status=status)
 
 
 def acknowledge(transfer: Transfer, status: AckStatus, files: int, now: datetime) -> Change:
-    """Record first acknowledgements, all as ``status``; ``files`` of them are of app data.
+    """Record first acknowledgements with one ``status``; ``files`` of them are for app data.
 
     A SUCCESS moves the deadline, whatever its event ("a success message for any event").
     """
@@ -163,7 +163,7 @@ def skip(transfer: Transfer, now: datetime) -> Change:
 
 
 def wake(transfer: Transfer, now: datetime) -> Change:
-    """Decide what the passing of the timer means; do nothing if it fired too early."""
+    """Decide what happens when the timer fires; do nothing if it fired too early."""
     if not is_due(transfer, now):
         return Change(transfer)
     if transfer.status is TransferStatus.CANCELLATION_REQUESTED:

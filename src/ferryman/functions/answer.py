@@ -14,9 +14,9 @@ _NO_REASON = "FUNCTION_RETRY_REQUEST"
 
 
 def read_answer(line: bytes) -> object:
-    """Return an answer; raise ``ValueError`` or ``RecursionError`` if it is no JSON.
+    """Parse an answer; raise ``ValueError`` or ``RecursionError`` if it is not JSON.
 
-    What an app raised may hold half a surrogate pair, which only the slower parser takes.
+    What an app raised may contain half a surrogate pair, which only the slower parser accepts.
     """
     try:
         return msgspec.json.decode(line)
@@ -55,9 +55,9 @@ def read_retry(
 
 
 def read_body(text: str, who: str) -> tuple[timedelta | None, str | None, str | None]:
-    """Parse the body of an endpoint as what a function returns: ``InvocationError`` as JSON.
+    """Parse the body of an endpoint like a function's return value: ``InvocationError`` as JSON.
 
-    What is no such object asks for nothing. Options that are none are left out, as of a function.
+    Any other body asks for no retry. Invalid options are ignored, as they are for a function.
     """
     try:
         body = json.loads(text)

@@ -83,7 +83,7 @@ class Bundles:
 def bundle(source: Path, file: Path, sandbox: Sandbox | None = None) -> Bundle:
     """Build a bundle, which takes at least a tenth of a second and reads all imported files.
 
-    In a ``sandbox``, those in the source alone.
+    In a ``sandbox`` it can read only files of the source.
     """
     for _ in range(_TIMES):
         with tempfile.TemporaryDirectory(prefix="ferryman-bundle-") as name:

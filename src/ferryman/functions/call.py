@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ferryman.functions.bundle import Bundles, Stamps
-from ferryman.functions.known_handlers import KnownHandlers
+from ferryman.functions.handler_cache import HandlerCache
 from ferryman.functions.program import NodeProgram, Program, PythonProgram
 from ferryman.functions.sandbox.access import NOWHERE, Access
 from ferryman.functions.source import in_python
@@ -57,8 +57,8 @@ class HostKey:
         return function == self.function and str(self.file.with_suffix("")).endswith(f"/{name}")
 
 
-async def host_key(call: FunctionCall, known: KnownHandlers, bundles: Bundles) -> HostKey:
-    """Return what a host must have been started with to take the call.
+async def host_key(call: FunctionCall, known: HandlerCache, bundles: Bundles) -> HostKey:
+    """Return the key of the hosts that can take the call.
 
     Raises :class:`PlatformError` if the handler cannot be found or bundled.
     """

@@ -11,9 +11,9 @@ _BRIEF_SECONDS = 0.01
 
 
 class CallWatch:
-    """Reads the output as it comes, lets the host yield the processor, and gives up at the limit.
+    """Reads the output as it comes, lets the host yield the processor, and enforces the limit.
 
-    All but the last begin after a moment, so a brief call pays for none of them.
+    The first two start after a moment, so that a brief call does not pay for them.
     """
 
     def __init__(self, channel: Channel, output: OutputPipe, share: ProcessorShare) -> None:
@@ -22,9 +22,9 @@ class CallWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, limit: float | None, equal_seconds: float) -> None:
-        """Watch from now on, in place of what was watched before.
+        """Start to watch, in place of what was watched before.
 
-        After ``limit`` seconds, if any, whoever waits for an answer gets ``TimeoutError``; for
+        After ``limit`` seconds, if any, the reader of the channel gets ``TimeoutError``; for
         ``equal_seconds`` the host competes for the processor as an equal.
         """
         self._stop()

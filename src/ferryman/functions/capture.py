@@ -92,9 +92,9 @@ class Live:
 class OutputPipe:
     """A pipe for the output of a process.
 
-    It is drained as it fills between ``attend`` and ``take``, otherwise only when somebody asks:
-    most calls print less than it holds and are over soon, and to wake up for each line costs more
-    than they do. A process that prints without end is slowed down to 60 MB a second. The pipe
+    Between ``attend`` and ``take`` it is drained as it fills, otherwise only on request: most calls
+    print less than the pipe holds and are over soon, and a wake-up for each line would cost more
+    than the call. A process that prints without end is slowed down to 60 MB a second. The pipe
     belongs to the running event loop. Hand ``write_end`` to the process, then close it here;
     ``close`` closes the rest.
     """
@@ -111,14 +111,14 @@ class OutputPipe:
         self._pause: asyncio.TimerHandle | None = None
 
     def attend(self) -> None:
-        """Drain it from now on as it fills, until :meth:`take`."""
+        """Drain the pipe as it fills from now on, until :meth:`take`."""
         if not self._attended:
             self._attended = True
             self._at_once = _AT_ONCE
             self._listen()
 
     def drain(self) -> None:
-        """Take in what the pipe holds; call it from time to time, so that it does not fill up."""
+        """Read what the pipe holds; call it now and then, so that the pipe does not fill up."""
         # A pipe holds 64 KiB, or 1 MiB at most if enlarged. The loop ends even if a process writes
         # as fast as this reads.
         for _ in range(16):

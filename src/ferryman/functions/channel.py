@@ -1,7 +1,7 @@
 """The worker's end of a host's channel: requests go out, lines come back.
 
-Each answer costs one wake-up: it is read where the event loop finds it, without a stream between.
-Written for a socket, whose other end the app can reach: whatever comes is bounded.
+Each answer costs one wake-up: the event loop reads it directly, without a stream in between. The
+app can reach the other end of the socket, so everything that is read is bounded.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class Channel:
                 self._waiter = None
 
     def give_up(self, error: BaseException) -> None:
-        """Let whoever waits for a line get this error instead."""
+        """Raise this error in the caller that waits for a line."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(error)
 

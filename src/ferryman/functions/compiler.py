@@ -1,7 +1,8 @@
 """Start esbuild, in a sandbox of its own where functions have one.
 
-It reads whatever an app's sources import, so outside a sandbox an app could have any file of the
-worker's user put into its bundle. Inside, it sees the source and the packages of its workspace.
+It reads all files that an app's sources import, so without a sandbox an app could bundle any file
+that the worker's user can read. In the sandbox it sees the source and the packages of its
+workspace.
 """
 
 import os

@@ -107,10 +107,10 @@ def _descriptor(root: Node, base: Node, lifecycle: list[Node], migration: list[N
 
 
 def on_connect(manifest: Mapping[str, object]) -> bool:
-    """Return whether a manifest is that of a Connect app, which gets its events at a webhook.
+    """Return whether a manifest belongs to a Connect app, which gets its events at a webhook.
 
     An app with a trigger for migration events has moved them to Forge, whatever its
-    ``connectModules`` still hold.
+    ``connectModules`` still contain.
     """
     modules = manifest.get("modules")
     triggers = modules.get("trigger") if isinstance(modules, Mapping) else None

@@ -24,9 +24,9 @@ _MOST_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class ProductFixtures:
-    """The fixtures of a product; ``folder`` is as ferryman.toml has it.
+    """The fixtures of a product; ``folder`` is written as in ferryman.toml.
 
-    ``files`` are what they were read from, the folder included; ``rows`` are ready for a host.
+    ``files`` are the files and folders that were read; ``rows`` are ready for a host.
     """
 
     folder: str

@@ -146,7 +146,7 @@ def _remote(node: Node) -> Remote:
 
 
 def _fetched(manifest: object, remotes: Iterable[Remote]) -> tuple[str, ...]:
-    """Return the addresses that functions may fetch from; what is malformed permits nothing."""
+    """Return the addresses that functions may fetch from; a malformed entry permits nothing."""
     by_key = {entry.key: entry.base_url for entry in remotes}
     backend = manifest
     for name in ("permissions", "external", "fetch", "backend"):

@@ -119,7 +119,7 @@ class Manifest:
     consumers: tuple[Consumer, ...] = ()
 
     entities: tuple[Entity, ...] = ()
-    """``app.storage.entities``: what the app keeps with indexes."""
+    """``app.storage.entities``: the custom entities that the app stores, with their indexes."""
 
     services: tuple[ContainerService, ...] = ()
 

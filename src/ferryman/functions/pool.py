@@ -14,9 +14,9 @@ from ferryman.errors import PlatformError
 from ferryman.functions.bundle import Bundles
 from ferryman.functions.call import FunctionCall, HostKey, host_key
 from ferryman.functions.debugging import Debugging
+from ferryman.functions.handler_cache import HandlerCache
 from ferryman.functions.host_records import HostRecords
 from ferryman.functions.host_start import Limits
-from ferryman.functions.known_handlers import KnownHandlers
 from ferryman.functions.launch import compile_program
 from ferryman.functions.process import HostProcess
 from ferryman.functions.sandbox.sandbox import Sandbox
@@ -34,12 +34,11 @@ class FunctionPool:
     """A pool of at most ``concurrency`` hosts, counting those kept warm for the next call.
 
     A host is kept for ``idle_seconds`` after a call that returned or raised and left no process
-    behind, unless its slot is needed earlier, those of the owners in ``kept`` last. A change to a
-    Python file of the app, or to any input of a JavaScript bundle, retires it. Only ``starts``
-    hosts start at once, because that takes a core each.
-
-    ``beyond`` more may run at once; only idle hosts give way to them. Where it ``rests``, apps
-    whose hosts keep dying are resting from time to time, as ``records`` says.
+    behind. It ends earlier if its slot is needed; hosts of owners in ``kept`` end last. A change to
+    a Python file of the app, or to any input of a JavaScript bundle, retires it. Only ``starts``
+    hosts start at once, because each takes a core. ``beyond`` more may run at once; only idle hosts
+    give way to them. With ``rests``, an app whose hosts keep dying has to wait before it may start
+    another; ``records`` has the waits.
 
     With ``debugging`` it has one host. ``memory_bytes`` limits the address space of each process
     (Linux). Use it as an async context manager within one event loop: on exit every host and all
@@ -83,7 +82,7 @@ class FunctionPool:
         self._check: asyncio.TimerHandle | None = None
         self._busy = 0
         self._bundles = Bundles(bundler)
-        self._known = KnownHandlers()
+        self._known = HandlerCache()
         self.records = HostRecords(rests=rests)
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -122,7 +121,7 @@ class FunctionPool:
 
     @property
     def has_place(self) -> bool:
-        """Return whether nobody would wait for a slot now."""
+        """Return whether a call would get a slot without waiting."""
         return not self._slots.locked()
 
     def place(self) -> asyncio.Semaphore:
@@ -140,9 +139,10 @@ class FunctionPool:
             return await self.run(call)
 
     async def run(self, call: FunctionCall) -> Outcome:
-        """Run the function in a slot that is held, and return its outcome, whatever it does.
+        """Run the function in a slot that the caller holds, and return its outcome.
 
-        Raises nothing. If the task is cancelled, the function's processes are ended.
+        Never raises, whatever the function does. If the task is cancelled, the function's processes
+        are ended.
         """
         try:
             key = await host_key(call, self._known, self._bundles)

@@ -69,8 +69,8 @@ class HostProcess:
     ) -> Self:
         """Start a host for ``program``; raise ``OSError`` or ``ConfigError`` if that fails.
 
-        In a sandbox it has ``access`` alone. A ``slow`` one yields the processor to others from its
-        beginning until its first call is over.
+        ``access`` limits what it reaches from a sandbox. A ``slow`` host yields the processor to
+        others until its first call is over.
         """
         output = OutputPipe(limits.log_bytes - _OWN_BYTES)
         try:
@@ -121,10 +121,11 @@ class HostProcess:
     ) -> Outcome:
         """Send one event and wait for the function, ``seconds`` from when it is called.
 
-        Never raises for what the app does. After anything but a return or an exception that left
-        nothing running the host is not ``reusable``, nor after a few exceptions in a row, as they
-        may come from what it keeps in memory; the caller ends it. ``printed`` is called with each
-        line of output, as the function prints it, and ``begun`` when the function is called.
+        Never raises for what the app does. The host stays ``reusable`` only if the function
+        returned or raised and left nothing running. After a few exceptions in a row it is replaced
+        too, since they may come from its state in memory. The caller ends a host that is not
+        reusable. ``printed`` is called with each line of output as it is printed, ``begun`` when
+        the function is called.
         """
         loop = asyncio.get_running_loop()
         self._calls += 1

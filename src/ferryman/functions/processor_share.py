@@ -33,7 +33,7 @@ class ProcessorShare:
             self._yield()
 
     def compete(self, seconds: float) -> None:
-        """Make the host an equal for so long, unless it is held back."""
+        """Let the host compete as an equal for ``seconds``, unless it is held back."""
         self.pause()
         if self._held:
             return
@@ -45,7 +45,7 @@ class ProcessorShare:
         self.pause()
 
     def pause(self) -> None:
-        """Make it an equal until more is said, unless it is held back."""
+        """Let the host compete as an equal until further notice, unless it is held back."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

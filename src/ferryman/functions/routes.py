@@ -42,7 +42,7 @@ class WebhookRoute:
 
 @dataclass(frozen=True, slots=True)
 class FunctionConsumer:
-    """A call of ``handler`` for an event of a queue, which may take so many ``seconds``.
+    """A call of ``handler`` for an event of a queue, with a limit in ``seconds``.
 
     ``method`` is the resolver's, if the consumer names one.
     """
@@ -56,7 +56,7 @@ class FunctionConsumer:
 
 @dataclass(frozen=True, slots=True)
 class EndpointConsumer:
-    """A POST for an event of a queue, which has to be answered within so many ``seconds``."""
+    """A POST for an event of a queue, which has to be answered within ``seconds``."""
 
     consumer: str
     seconds: float

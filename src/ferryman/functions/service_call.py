@@ -21,7 +21,7 @@ _LONGEST = 200
 def invocation_of(header: str | None) -> str:
     """Return the invocation id of a service's call; raise ``NotAuthenticated`` or ``Invalid``.
 
-    What was found is named, but for values: they may be secrets of something else.
+    The error names the parameters that were found, but no values: they may be secrets.
     """
     if header is None:
         raise refusals.service.AUTHORIZATION_MISSING()

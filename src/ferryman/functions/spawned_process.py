@@ -37,7 +37,7 @@ class SpawnedProcess:
         pass_fds: tuple[int, ...],
         cwd: Path | None = None,
     ) -> Self:
-        """Start ``command`` in a session of its own; raise ``OSError`` if that fails."""
+        """Start ``command`` in its own session; raise ``OSError`` if that fails."""
         return cls(
             subprocess.Popen(
                 command,

@@ -11,7 +11,7 @@ from ferryman.functions.enter import HOME_PREFIX
 
 
 def remove_left_behind() -> int:
-    """Remove our user's folders that no supervisor or host holds locked; return their number."""
+    """Remove our user's folders that no supervisor or host keeps locked; return their number."""
     removed = 0
     for folder in unlocked(HOME_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)
@@ -20,7 +20,7 @@ def remove_left_behind() -> int:
 
 
 def unlocked(prefix: str) -> Iterator[Path]:
-    """Yield our user's temporary folders that nobody holds locked, locking each meanwhile.
+    """Yield our user's temporary folders that no process keeps locked, locking each in turn.
 
     A process keeps its own folder locked while it lives.
     """

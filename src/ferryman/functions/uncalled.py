@@ -16,7 +16,7 @@ _CAUSES = {
 
 
 def uncalled(error: PlatformError | OSError) -> Outcome:
-    """Return the outcome, by what was raised before there was a host."""
+    """Return the outcome for an error that was raised before there was a host."""
     if isinstance(error, OSError):
         text = f"No process could be started: {error}"
         return failed("before", FailureCause.DELIVERY_FAILED, text, duration=0.0)

@@ -43,7 +43,7 @@ class Workspace:
 
     @property
     def installed(self) -> Path | None:
-        """Return the folder of what is installed for all members, unless it is a link."""
+        """Return the folder of packages installed for all members, unless it is a link."""
         folder = self.root / _MODULES
         return folder if folder.is_dir() and not folder.is_symlink() else None
 
@@ -65,9 +65,9 @@ def workspace_of(source: Path) -> Workspace | None:
 
 
 def readable(source: Path) -> tuple[Path, ...]:
-    """Return the folders outside ``source`` that its bundle may be made of.
+    """Return the folders outside ``source`` from which its bundle may be made.
 
-    They are what is installed at the workspace's root, and the packages that are linked to.
+    They are the packages installed at the workspace's root, and those that the members link to.
     """
     source = source.resolve()
     workspace = workspace_of(source)
@@ -108,9 +108,9 @@ def apps_within(source: Path, packages: Iterable[Path]) -> Iterator[Path]:
 
 
 def refused(link: Path, source: Path, workspace: Workspace | None) -> str | None:
-    """Return why the bundle of ``source`` may not be made of what a link leads to; None if it may.
+    """Return why a bundle of ``source`` may not use the target of a link; None if it may.
 
-    What lies within the source needs no leave.
+    Targets within the source are always allowed.
     """
     target = _target(link)
     if target is None:
@@ -131,7 +131,7 @@ def refused(link: Path, source: Path, workspace: Workspace | None) -> str | None
 
 
 def why_missing(source: Path, module: str) -> str | None:
-    """Return the link by which ``module`` would be found and why it counts for nothing, if so."""
+    """Return the link that ``module`` would resolve to, and why it is not used, if it is not."""
     source = source.resolve()
     name = "/".join(module.split("/")[: 2 if module.startswith("@") else 1])
     workspace = workspace_of(source)
@@ -187,7 +187,7 @@ def _any_matches(patterns: list[str], names: tuple[str, ...]) -> bool:
 def _matches(parts: list[str], names: tuple[str, ...]) -> bool:
     """Return whether a pattern fits a path: ``**`` is any folders, ``*`` part of a name.
 
-    In steps that the product of both lengths bounds, whatever the pattern.
+    The number of steps is bounded by the product of both lengths, for every pattern.
     """
     reached = {0}  # how many names the parts so far may stand for
     for number, part in enumerate(parts):

@@ -77,7 +77,7 @@ Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
 
 
 class StrictLoader(Loader):
-    """A loader that refuses a repeated name in a mapping, of which only the last would count."""
+    """A loader that refuses a repeated name in a mapping; otherwise only the last would count."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Return the mapping before anything is merged into it."""

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 
 from ferryman.network.faults import Failure, NetworkFault, tunnel_fault
-from ferryman.network.look import certificate_of, refused_certificate, target, unconnected
 from ferryman.network.proxies import Proxies, Proxy
+from ferryman.network.raw_connection import certificate_of, refused_certificate, target, unconnected
 from ferryman.network.trust import tls_context
 
 

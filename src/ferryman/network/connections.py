@@ -26,7 +26,7 @@ class _Tunnelled(HTTPSConnection):
 
     def _tunnel(self) -> None:
         # Imported only here, to keep the start of functions fast.
-        from ferryman.network.look import open_tunnel
+        from ferryman.network.raw_connection import open_tunnel
 
         host, port = str(self._tunnel_host), self._tunnel_port or 443
         open_tunnel(cast("socket", self.sock), self.used_proxy, host, port)
@@ -82,7 +82,7 @@ class Connections:
         For a certificate that was refused, it connects once more to see whose it is.
         """
         # Imported only here, to keep the start of functions fast.
-        from ferryman.network.look import (
+        from ferryman.network.raw_connection import (
             ConnectionFailed,
             certificate_of,
             refused_certificate,

@@ -48,7 +48,7 @@ def signed_path(secret: bytes, grant: ObjectGrant) -> str:
 
 
 def verified(secret: bytes, token: str) -> ObjectGrant:
-    """Return what a URL allows, by the last part of its path.
+    """Return what a URL allows, read from the last part of its path.
 
     Raises :class:`NotAllowed` (``signature_invalid``) unless it is exactly as signed.
     """

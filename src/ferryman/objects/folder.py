@@ -84,7 +84,7 @@ def write_list(folder: Path, parts: Sequence[StoredPart]) -> None:
 
 
 def listed(parts: Sequence[StoredPart]) -> bytes:
-    """Return the list of a file's parts as it is written."""
+    """Return the text of a file's list of parts."""
     return "".join(f"{part.number} {part.size} {part.sha256}\n" for part in parts).encode()
 
 
@@ -162,9 +162,9 @@ def remove_folder(folder: Path, incoming: Path) -> None:
 
 
 def remove_unshared(folder: Path) -> None:
-    """Remove what a ``data seal`` that was cut left in ``sealing`` of files that are deleted.
+    """Remove what an interrupted ``data seal`` left in ``sealing`` of files that are deleted.
 
-    One that runs gives a part this name beside another, so it has two or more unless it is deleted.
+    A running one has at least two names for each part, unless the file is deleted.
     """
     with disk_errors(), suppress(FileNotFoundError):
         for path in [*folder.glob("*/*")]:

@@ -205,7 +205,8 @@ class IncomingPart:
 def put_part(temporary: Path, target: Path, *, alone: bool, sealed: bool = False) -> None:
     """Give a part its final name; raise ``Conflict`` (``upload_closed``) if its upload is closed.
 
-    One that is ``alone`` is a whole file, which goes beside others. ``target`` is its plain name.
+    A part that is ``alone`` is a whole file, which lies beside others. ``target`` is its plain
+    name.
     """
     if alone:
         _put_alone(temporary, target, sealed=sealed)

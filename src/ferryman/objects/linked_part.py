@@ -1,8 +1,8 @@
 """Take a part of a completed file over into an open upload, without copying a byte (ADR 0102).
 
-Both names lead to the same bytes on the disk, which are freed when the last of them is removed.
-Nothing ever writes into a file that has its final name. With a key, what is not encrypted by it for
-its new name is copied instead (ADR 0123).
+Both names lead to the same bytes on the disk, which are freed when the last name is removed.
+Nothing ever writes into a file that has its final name. A store with a key copies parts that are
+not encrypted with it for their new name (ADR 0123).
 """
 
 import hashlib
@@ -44,9 +44,9 @@ def take_over(
 ) -> bool:
     """Give the bytes at ``source`` the name ``target`` as well, if they are those of ``part``.
 
-    They are read and hashed first: a disk may have lost some, and whoever sends them again has
-    them. Returns False if they are gone or different, if the upload is closed, or if the file
-    system cannot link them. Both paths are without what tells that a file is encrypted.
+    They are read and hashed first: a disk may have lost some, and the sender still has them.
+    Returns False if they are gone or different, if the upload is closed, or if the file system
+    cannot link them. Both paths are plain names, without the ending of encrypted files.
     """
     draft = incoming / str(ephemeral_id())
     try:

@@ -137,8 +137,8 @@ class ObjectStore(Protocol):
     ) -> Part | None:
         """Copy a part into an open upload, within the store, from a file that has the same bytes.
 
-        Returns None if the bytes are gone, or not proven to be what they were, or if the store
-        cannot copy them: then they are to be sent. Repeatable.
+        Returns None if the bytes are gone or differ, or if the store cannot copy them: then the
+        client has to send them. Repeatable.
         """
 
     async def list_parts(self, key: str, upload_ref: str) -> list[Part]:

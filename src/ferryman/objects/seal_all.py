@@ -1,12 +1,9 @@
 """Encrypt the files of a local store that the newest key did not encrypt (ADR 0123).
 
-All else may run meanwhile.
-
-What was done is told by the names on the disk, so a run that was killed is simply repeated. An
-encrypted file is on disk before the plain one goes; a reader finds one or the other.
-
-A file that is deleted at the same instant stays deleted. Only of one that an older key encrypted a
-copy may be left; the database does not know it, and a sweep removes it.
+The platform may run meanwhile. The names on the disk tell what is done, so repeat a run that was
+killed. An encrypted file is on disk before the plain one goes; a reader finds one or the other. A
+file that is deleted at the same instant stays deleted. Only if an older key had encrypted it may a
+copy be left; the database does not know the copy, and a sweep removes it.
 """
 
 import fcntl
@@ -50,9 +47,9 @@ class SealRun:
         return report
 
     def run(self, tell: Callable[[int], None]) -> SealReport:
-        """Encrypt what is not yet; ``tell`` gets the bytes of each file that is done.
+        """Encrypt what is left; ``tell`` gets the number of bytes of each file that is done.
 
-        Returns what is left, which is nothing unless files are damaged. Raises ``ConfigError``
+        Returns what is still left: nothing unless files are damaged. Raises ``ConfigError``
         (``object_key_missing``, ``seal_running``, ``object_folder_not_own``) and ``OutsideError``.
         """
         owner = self._root.stat().st_uid

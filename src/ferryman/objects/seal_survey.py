@@ -45,7 +45,7 @@ class Pending:
 def pending_files(root: Path, keys: ObjectKeys, report: SealReport) -> Iterator[Pending]:
     """Yield the files under ``root`` that the newest key did not encrypt, and count all of them.
 
-    Those of uploads come first: if one is completed meanwhile, it is found among the files.
+    Uploads come first: one that is completed in the meantime is found again among the files.
     """
     for path, upload in _pieces(root):
         with suppress(FileNotFoundError):
@@ -75,7 +75,7 @@ def _pieces(root: Path) -> Iterator[tuple[Path, Path | None]]:
 
 
 def _sorted(folder: Path) -> list[Path]:
-    """Return what is in a folder by plain names, each once; nothing if it is gone."""
+    """Return the paths in a folder by their plain names, each once; none if the folder is gone."""
     with suppress(FileNotFoundError, NotADirectoryError):
         names = {plain_name(path.name) for path in folder.iterdir()}
         return [folder / name for name in sorted(names)]

@@ -1,6 +1,7 @@
-"""Files of the local store on disk, encrypted or not: an encrypted one has a name of its own.
+"""Read and write files of the local store; encrypted ones have a name of their own.
 
-What is encrypted is told by the name, never by the content, which is anybody's. All of it blocks.
+Only the name tells that a file is encrypted, never the content, which an app may choose. Everything
+here blocks.
 """
 
 import os
@@ -52,9 +53,9 @@ def sealed_length(path: Path) -> int | None:
 
 
 def context_of(path: Path) -> bytes:
-    """Return what the file at ``path`` is: a file by its key, or a part by its digest.
+    """Return the context of the file at ``path``: a file's key, or a part's digest.
 
-    A part may be linked into another file (ADR 102), so it is not bound to the one it came for.
+    A part may be linked into another file (ADR 102), so its context does not name the file.
     """
     if is_key(path.name):
         return b"file:" + path.name.encode("ascii")
@@ -129,7 +130,7 @@ class SealedReader:
         return offset
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes: ``size`` of them unless the file ends before."""
+        """Return the next ``size`` bytes, or fewer at the end of the file."""
         end = min(self._at + size, self.size)
         pieces = []
         if not self.size:
@@ -173,7 +174,7 @@ class SealedWriter:
         write(header)
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes. At most a chunk of them waits for what follows."""
+        """Take the next bytes; at most a chunk waits for more."""
         rest = memoryview(data)
         if self._held:
             room = CHUNK - len(self._held)

@@ -25,7 +25,7 @@ from ferryman.ids import new_nonce
 from ferryman.secret_box import read_keys
 
 CHUNK = 64 << 10
-"""Plain bytes of a chunk. All have as many, but for the last, which alone may be empty."""
+"""Plain bytes of a chunk; only the last one is shorter, and empty only in an empty file."""
 
 TAG = 16
 _MARK = b"FERRYMN1"

@@ -36,10 +36,10 @@ class UrlOperation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """The request that a signature allows; ``number``, ``size`` and ``sha256`` are only of a PUT.
+    """The request that a signature allows; only a PUT has ``number``, ``size`` and ``sha256``.
 
-    For a GET, ``app`` is whoever reads, and ``name`` what the download is called. A part belongs to
-    an upload in parts; ``FILE`` sends a whole file, which has no other part.
+    For a GET, ``app`` is the reader, and ``name`` the name of the download. A part belongs to an
+    upload in parts; ``FILE`` sends a whole file, which has no other part.
     """
 
     operation: UrlOperation
@@ -53,7 +53,7 @@ class Grant:
 
 
 def part_grant(key: str, part: PartRequest, expires_at: datetime, *, alone: bool = False) -> Grant:
-    """Return the right to send one part; ``alone`` if it is the whole file."""
+    """Return the grant to send one part; ``alone`` if it is the whole file."""
     return Grant(
         operation=UrlOperation.FILE if alone else UrlOperation.PART,
         key=key,

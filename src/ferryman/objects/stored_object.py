@@ -18,8 +18,8 @@ from ferryman.objects.sealing import ObjectKeys
 class StoredObject:
     """A completed file: the files on disk that make it up, with their sizes, and its etag.
 
-    ``sealed`` is whether the first of them is encrypted; paths are without what tells that.
-    ``content`` is what it holds, where that was read when it was found.
+    ``sealed`` is whether the first of them is encrypted; paths are plain names. ``content`` holds
+    the bytes if they were read when the file was found.
     """
 
     pieces: tuple[tuple[Path, int], ...]

@@ -1,4 +1,4 @@
-"""One call for many files: each has an answer of its own, and a refusal is that file's alone."""
+"""Send one call for many files; each has its own answer, and a refusal concerns only its file."""
 
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -29,7 +29,7 @@ A = TypeVar("A", bound=Answered)
 def batch_flow(
     exchange: Exchange, items: Sequence[Q], call: Callable[[list[Q]], Operation[list[A]]]
 ) -> Flow[list[A]]:
-    """Ask for all items in one call; repeat it for those that were refused only for the moment.
+    """Ask for all items in one call; repeat the call for those refused only for the moment.
 
     Returns the answers in the order of ``items``. Raises ``ClientError`` when the call is refused
     as a whole.

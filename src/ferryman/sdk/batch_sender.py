@@ -1,9 +1,9 @@
-"""Send small files in the background: many are begun in one call, and registered in one call.
+"""Send small files in the background: one call begins many, and one call registers many.
 
-Three stages follow each other, each with threads of its own: begin, send, register. Each takes what
-came while it was busy: a file that is alone is on its way at once, and a busy gateway makes two
-calls for hundreds of files. Files are registered in the order in which they were closed, except for
-one whose sending has to be tried again.
+Three stages follow each other, each with its own threads: begin, send, register. Each takes what
+arrived while it was busy: a single file is on its way at once, and a busy gateway makes two calls
+for hundreds of files. Files are registered in the order in which they were closed, except for one
+whose sending has to be retried.
 """
 
 import logging
@@ -68,7 +68,7 @@ class BatchSender:
             raise
 
     def cut(self, failure: BaseException) -> None:
-        """Give up what is queued, without a word to the platform, and accept no more."""
+        """Drop what is queued, without telling the platform, and accept no more."""
         self.queued.cut(failure)
         self._cut.set()
 
@@ -139,7 +139,7 @@ class BatchSender:
         self._advance(file)
 
     def _advance(self, file: QueuedFile) -> None:
-        """Register what is stored, in order; a file that is late does not hold up the others."""
+        """Register stored files in order; a late file does not hold up the others."""
         with self._ordering:
             ready = [file] if file.late and file.stored else []
             while self._order and (first := self._order[0]).past_sending:

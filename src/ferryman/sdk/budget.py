@@ -8,7 +8,7 @@ from ferryman.sdk.part import MIB
 DEFAULT_BUDGET = 96 * MIB
 MAX_PARALLEL = 8
 SMALL_FILE = 256 * 1024
-"""A file of up to so many bytes is sent with others, and takes no part's memory."""
+"""The largest file that is sent in a batch, and takes no part's memory."""
 SMALL_COST = 4096
 """Memory of a waiting small file beside its content, in bytes."""
 
@@ -47,7 +47,7 @@ class MemoryBudget:
             self._parts += 1
 
     def release(self, part: memoryview) -> None:
-        """Take back the memory of a part, which nobody may read any more."""
+        """Take back the memory of a part, which no thread may read any more."""
         with self._changed:
             self._held -= part.nbytes
             self._parts -= 1
@@ -56,7 +56,7 @@ class MemoryBudget:
             self._changed.notify_all()
 
     def take_small(self, size: int) -> None:
-        """Wait until a small file of ``size`` bytes fits: all of them have a quarter."""
+        """Wait until a small file of ``size`` bytes fits; small files share a quarter of it."""
         with self._changed:
             self._changed.wait_for(lambda: self._fits_small(size + SMALL_COST))
             self._held += size + SMALL_COST

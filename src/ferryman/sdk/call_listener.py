@@ -51,7 +51,7 @@ def call_listener(
 ) -> CallOutcome:
     """Confirm the claim, call the listener and report how it ended; never raises its error.
 
-    ``closed`` says whether the agent was closed meanwhile: then nothing is reported.
+    ``closed`` returns whether the agent has been closed: then nothing is reported.
     """
     log.info(
         "listener.called transferId=%s name=%s app=%s environment=%s migration=%s claims=%d",

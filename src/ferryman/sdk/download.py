@@ -88,8 +88,8 @@ class PartReader:
     ) -> Flow[None]:
         """Pass the bytes of a range to ``write``; returns once their digest is verified.
 
-        ``rewind`` is called before all of it is written again. ``end`` bounds what the store
-        is asked for. Raises ``ClientError`` when the digest is wrong three times, and
+        ``rewind`` is called before all of it is written again. ``end`` limits the range that the
+        store is asked for. Raises ``ClientError`` when the digest is wrong three times, and
         ``RangesIgnoredError`` as ``open`` does.
         """
         for tries in range(1, _TRIES_PER_PART + 1):

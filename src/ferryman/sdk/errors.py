@@ -32,7 +32,7 @@ class FerrymanError(Exception):
 
 
 class TextWrittenError(FerrymanError, TypeError):
-    """A text was given where app data takes bytes. The message holds none of it."""
+    """A text was given where app data takes bytes. The message contains none of it."""
 
     def __init__(self) -> None:
         super().__init__("app data is bytes; encode the text: write(text.encode())")

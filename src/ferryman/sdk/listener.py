@@ -1,4 +1,4 @@
-"""Load the server app's listener, in whatever form it is written, and describe it."""
+"""Load the server app's listener, in any form that it may have, and describe it."""
 
 import importlib
 import sys

@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 
 from ferryman.network.certificate import read_certificate
 from ferryman.network.faults import Failure, NetworkFault
-from ferryman.network.look import (
+from ferryman.network.proxies import Proxies
+from ferryman.network.raw_connection import (
     ConnectionFailed,
     certificate_of,
     connect,
     refused_certificate,
     target,
 )
-from ferryman.network.proxies import Proxies
 from ferryman.network.trust import ca_files, tls_context
 from ferryman.sdk.errors import ClientError
 from ferryman.sdk.exchange import NoAnswerError
@@ -64,7 +64,7 @@ class NetworkCheck:
         self._asked_at = 0.0
 
     def run(self) -> Iterator[Step]:
-        """Yield each step when it is done; what was stored is removed, whatever happens."""
+        """Yield each step when it is done; whatever happens, the stored test file is removed."""
         failed = ""
         try:
             for name in STEPS[:-1]:

@@ -37,12 +37,12 @@ class StepFailed(Exception):
 
 
 def failed_by(failure: Failure) -> StepFailed:
-    """Return what a failed connection means for a step."""
+    """Convert a failed connection into a failed step."""
     return StepFailed(failure.found, failure.expected, failure.fix, str(failure.fault))
 
 
 def refused_by(error: ClientError) -> StepFailed:
-    """Return what a failed call says, from whoever it comes."""
+    """Convert a failed call into a failed step, whichever server refused it."""
     if (problem := error.problem) is not None:
         found = f"{problem.found} (status {error.status})"
         return StepFailed(found, problem.expected, problem.fix, problem.code)

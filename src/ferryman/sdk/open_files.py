@@ -132,7 +132,7 @@ class OpenFiles:
                 self.queue_give_up(file.replaced)
 
     def drop(self, fail: Callable[[], object]) -> None:
-        """Queue, from a finalizer, the failing of a file that nobody can close any more."""
+        """Queue, from a finalizer, the failure of a file that can no longer be closed."""
         self._dropped.append(fail)
 
     def fail_dropped(self) -> None:

@@ -115,7 +115,7 @@ def _json_request(
 
 @cache
 def user_agent() -> str:
-    """Return the name and version of this client, by which an operator sees who has to upgrade."""
+    """Return the name and version of this client, which show an operator who has to upgrade."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

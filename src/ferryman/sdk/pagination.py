@@ -98,7 +98,7 @@ class Query(msgspec.Struct, Generic[V], frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Builder(Generic[T, V]):
-    """Holds what the builders of both faces share; ``T`` is the transport that sends."""
+    """Shared by the synchronous and asynchronous builders; ``T`` is the transport that sends."""
 
     _transport: T
     _query: Query[V]

@@ -151,9 +151,10 @@ def part_flow(
 def place_flow(
     exchange: Exchange, upload_id: str, part: PartRequest, first_sha256: str | None
 ) -> Flow[PartUrl | StoredPart]:
-    """Ask where a part goes; returns the part itself if the platform has it already.
+    """Ask where to send a part; returns the part itself if the platform has it already.
 
-    It has what an earlier transfer sent in a file whose first part has the digest ``first_sha256``.
+    It may have a part that an earlier transfer sent, in a file whose first part has the digest
+    ``first_sha256``.
     """
     urls = yield from exchange.call(server.part_urls(upload_id, [part], first_sha256))
     for held in urls.held:

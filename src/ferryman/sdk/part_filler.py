@@ -1,4 +1,4 @@
-"""Cut what is written into parts, and hand each to its upload when it is full."""
+"""Cut written data into parts, and hand each part to its upload when it is full."""
 
 import io
 from collections.abc import Iterator
@@ -29,13 +29,13 @@ class PartFiller:
             self._add(taken.nbytes)
 
     def fill_from(self, source: io.FileIO) -> Iterator[memoryview]:
-        """Read a file to its end, straight into the parts; yields what was read, piece by piece."""
+        """Read a file to its end, straight into the parts; yields the pieces that were read."""
         while size := source.readinto(space := self._room()):
             yield space[:size]
             self._add(size)
 
     def flush(self) -> None:
-        """Send what is left, if anything is."""
+        """Send the last, incomplete part, if there is one."""
         if self._part is not None and self._filled:
             self._send(self._part[: self._filled])
 

@@ -61,7 +61,7 @@ class PartSender:
         self._first_known = threading.Event()
 
     def skip_held(self, parts: list[StoredPart]) -> None:
-        """Send none of ``parts``, which the store holds since an earlier try, if unchanged."""
+        """Skip ``parts`` that the store holds since an earlier try, if they are unchanged."""
         self._held = by_number(parts)
 
     def next_size(self, view: UploadView) -> int:

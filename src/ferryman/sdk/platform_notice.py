@@ -1,4 +1,4 @@
-"""What the platform says of this SDK's version, for those who run the program that uses it."""
+"""Pass on the platform's notice about this SDK's version to whoever runs the program."""
 
 import logging
 from collections.abc import Mapping

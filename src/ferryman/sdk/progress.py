@@ -1,4 +1,4 @@
-"""Progress of uploads: what a program that shows it is told, and the count of one file."""
+"""Report the progress of uploads to a program, and count the parts of one file."""
 
 from collections.abc import Callable
 from threading import Lock

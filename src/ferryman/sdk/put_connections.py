@@ -1,7 +1,7 @@
 """PUT small bodies to signed URLs over kept connections, at a tenth of the cost of urllib3.
 
-``Connections`` opens them, so proxies and TLS are those of every other call. An answer of
-the usual form, a short 200, is read here; anything else is read by ``http.client``.
+``Connections`` opens them, so proxies and TLS are the same as for other calls. The usual answer, a
+short 200, is read here; ``http.client`` reads any other.
 """
 
 import re
@@ -142,7 +142,7 @@ def _read(connection: socket, started: float) -> tuple[Answer, bool]:
 
 
 class _Peeked:
-    """Gives ``http.client`` what was read so far, and the rest."""
+    """Replays to ``http.client`` what has been read, then the rest."""
 
     def __init__(self, reader: BufferedReader) -> None:
         self._reader = reader

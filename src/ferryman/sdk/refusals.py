@@ -12,7 +12,7 @@ _LONGEST_NAME = 60
 
 
 class StoreRefusal(NamedTuple):
-    """Says which code S3 refused a signed URL with, what was expected, and what to do."""
+    """Explains the code with which S3 refused a signed URL: what was expected, and what to do."""
 
     code: str
     expected: str
@@ -79,7 +79,7 @@ def read_store_refusal(body: bytes) -> StoreRefusal | None:
 
 
 class IntermediaryError(NamedTuple):
-    """Says what was expected of a proxy on the way, and what to do."""
+    """Explains an answer of a proxy: what was expected, and what to do."""
 
     expected: str
     fix: str
@@ -114,7 +114,7 @@ _OTHER = IntermediaryError(
 
 
 def answered_by(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
-    """Return what an answer shows of who gave it: a form that is not ours, and a name."""
+    """Return what reveals the sender of a foreign answer: its format and a name."""
     kind = headers.get("content-type", "").lower()
     page = "text/html" in kind or body[:200].lstrip().lower().startswith((b"<!doctype", b"<html"))
     server = headers.get("server") or headers.get("via") or ""

@@ -27,7 +27,7 @@ _PIECE = 1 << 20
 
 @dataclass
 class RehearsedContents:
-    """What a listener exported in a rehearsal, and the keys that it looked up and did not find.
+    """The files that a listener exported in a rehearsal, and keys that it did not find.
 
     ``missing`` has the number of keys by namespace, and ``sample`` the first of them.
     """
@@ -135,7 +135,7 @@ class RehearsalStream(io.BufferedIOBase):
 
 
 class RehearsalGateway(GatewayReads):
-    """A ``Gateway`` that reads from the platform, and only counts what a listener writes."""
+    """A ``Gateway`` that reads from the platform, but only counts what a listener writes."""
 
     def __init__(
         self, url: str, token: str, transfer_id: str, *, transfer_name: str | None = None

@@ -66,9 +66,9 @@ class RemoteFile:
 
 
 def byte_ranges(facts: FileParts) -> list[ByteRange]:
-    """Return the ranges that can be verified alone: the parts, or all where a digest is unknown.
+    """Return the ranges that can be verified alone: the parts, or all if a digest is unknown.
 
-    None can be if that of the whole is unknown, too.
+    Nothing can be verified if the digest of the whole is unknown, too.
     """
     whole = [] if facts.sha256 is None else [ByteRange(0, facts.size, facts.sha256)]
     ranges: list[ByteRange] = []

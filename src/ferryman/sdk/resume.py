@@ -1,8 +1,8 @@
-"""Resuming an upload that was killed: which parts the store holds, and a journal on disk.
+"""Resume an upload that was killed: the parts that the store holds, and a journal on disk.
 
-A journal is one small file of JSON lines: what is sent, under which resume key, then one line
-for each part that the store holds. The first line is there whole or not at all; a later one that
-was cut short by the kill is ignored, since the store knows of the part itself.
+A journal is one small file of JSON lines: first what is sent, under which resume key, then one line
+for each part that the store holds. The first line is complete or missing; a later line that was cut
+short by the kill is ignored, since the store knows of the part itself.
 """
 
 import os
@@ -84,7 +84,7 @@ _KEPT_SECONDS = 15 * 86_400
 
 
 class SendRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Says what is sent where: the first line. Sizes are bytes, times nanoseconds since 1970."""
+    """The first line of a journal. Sizes are bytes, times nanoseconds since 1970."""
 
     url: str
     transfer_id: str

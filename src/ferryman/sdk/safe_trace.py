@@ -1,6 +1,6 @@
-"""Describe exceptions by where they were raised, without what they say.
+"""Describe exceptions by where they were raised, without their messages.
 
-Messages can hold the customer's data: only the developer sees them, on a terminal or a platform
+Messages can contain the customer's data: only the developer sees them, on a terminal or a platform
 of their own. Values and source lines are never sent.
 """
 
@@ -50,7 +50,7 @@ def describe_error(
 
 
 def message_of(error: BaseException, *, revealed: bool) -> str | None:
-    """Return what an exception says if it may be shown, else None."""
+    """Return the message of an exception if it may be shown, else None."""
     visible = revealed or isinstance(error, TextWrittenError)
     return str(error)[:_MOST_CHARACTERS].strip() or None if visible else None
 
@@ -88,7 +88,7 @@ def error_place(error: BaseException, *, roots: Sequence[str] = ()) -> str:
 
 
 def failure_note(error: BaseException) -> str:
-    """Say what a file failed with: class and place, and the code of a refusal."""
+    """Describe the failure of a file: class and place, and the code of a refusal."""
     place = error_place(error, roots=sys.path)
     if isinstance(error, ClientError):
         place += f" ({error.code or error.status or 'no answer'})"

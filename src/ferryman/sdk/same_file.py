@@ -1,4 +1,4 @@
-"""Compare what is written again under a resume key with the file that it is registered for."""
+"""Compare data written again under a resume key with the file registered for that key."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ class _Hasher(Protocol):
 
 
 class SameFile:
-    """Tells whether bytes are those of a registered file; ``parts`` asks for its parts.
+    """Tells whether bytes equal those of a registered file; ``parts`` asks for its parts.
 
     The digest of the whole may be unknown; that of the parts depends on their sizes.
     """

@@ -1,6 +1,6 @@
-"""Sign and verify the tokens of Connect apps, with the standard library alone.
+"""Sign and verify the tokens of Connect apps, using only the standard library.
 
-HS256 by the secret that the app shares with the platform; ``qsh`` binds a token to one request
+HS256 with the secret that the app shares with the platform; ``qsh`` binds a token to one request
 (connect-jwt).
 """
 

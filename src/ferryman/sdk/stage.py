@@ -1,8 +1,8 @@
-"""One stage of a pipeline: a queue, and threads that take what is queued, many at a time.
+"""One stage of a pipeline: a queue, and threads that take queued items in batches.
 
-Nothing lingers: a free thread takes what is there, and the next batch is what came meanwhile (group
-commit). Threads end with the queue, so an idle stage has none. They are not daemons: a process that
-ends waits for what is queued.
+Nothing waits for a batch to fill: a free thread takes what is there, and what arrives in the
+meantime is the next batch (group commit). Threads end with the queue, so an idle stage has none.
+They are not daemons: a process that ends waits for queued items.
 """
 
 import threading

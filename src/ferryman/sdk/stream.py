@@ -191,7 +191,7 @@ class AppDataStream(io.BufferedIOBase):
         self._sealed = False
 
     def __del__(self) -> None:
-        """Give an unclosed file up; the base class would close, hence register it."""
+        """Give an unclosed file up; the base class would close it, and so register it."""
         if getattr(self, "_closed", True):
             return
         self._end()

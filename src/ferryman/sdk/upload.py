@@ -210,7 +210,7 @@ class FileUpload:
             self._files.queue_give_up(self._remote.forget)
 
     def fail_registered(self, why: str) -> None:
-        """Count the file as missing: what was registered is not all of it, or another file."""
+        """Count the file as missing: the registered bytes are incomplete, or of another file."""
         self._files.fail(self._files.begin(self.label), why)
 
     def fail_later(self, why: str) -> None:

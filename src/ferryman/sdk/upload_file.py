@@ -44,7 +44,7 @@ class UploadResult:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Holds what is known of a file beforehand: size in bytes, sha256 as lower-case hex."""
+    """The facts known of a file beforehand: size in bytes, sha256 as lower-case hex."""
 
     size: int | None = None
     sha256: str | None = None

@@ -86,7 +86,7 @@ def say(descriptor: int, answer: Started) -> None:
 
 
 def told() -> Start | None:
-    """Return what the supervisor writes; None if it ended instead."""
+    """Return the line that the supervisor writes; None if it ended instead."""
     line = told_line()
     if line is None:
         return None
@@ -94,7 +94,7 @@ def told() -> Start | None:
 
 
 def main() -> None:
-    """Do what the supervisor says; exit with 2 if that is refused."""
+    """Obey the supervisor's command; exit with 2 if it is refused."""
     collector.disable()
     import uvloop
 

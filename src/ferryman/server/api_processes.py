@@ -41,10 +41,10 @@ _MOST = 4
 
 
 def default_processes(settings: Settings) -> int:
-    """Return how many API processes there are unless it is said: the cores, four at most.
+    """Return the default number of API processes: one for each core, at most four.
 
-    One on a virtual clock, where two runs of one plan have to be identical, and one where the
-    kernel does not spread connections.
+    There is only one on a virtual clock, where two runs of one plan have to be identical, and where
+    the kernel does not spread connections.
     """
     if settings.clock == "virtual" or sys.platform != "linux":
         return 1
@@ -53,7 +53,7 @@ def default_processes(settings: Settings) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ApiProcesses:
-    """The API processes of one ``serve``, with what each of them is given."""
+    """The API processes of one ``serve``, with the sockets and files that each gets."""
 
     settings: Settings
     operator_token: str
@@ -85,7 +85,7 @@ class ApiProcesses:
 
     @asynccontextmanager
     async def serving(self, first: Process | None, database_url: str) -> AsyncIterator[None]:
-        """Keep all processes while the block runs; it begins when the first one serves.
+        """Keep all processes running while the block runs; it begins when the first one serves.
 
         The ``first`` one, or a new one, starts alone, since it may find out what keeps the platform
         from starting; raises ``ConfigError`` then.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("ferryman.serve")
 
-_LOOK_SECONDS = 2.0
+_POLL_SECONDS = 2.0
 
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
 _RSA_BITS = range(2048, 8193)
@@ -46,7 +46,7 @@ class KeyPair:
 
 
 def key_pair(settings: "Settings") -> KeyPair | None:
-    """Return what the platform serves TLS with; None if it serves http.
+    """Return the key and certificate that the platform serves; None if it serves http.
 
     Raises :class:`ConfigError` (``tls_invalid``) for files that are missing, unreadable, expired,
     or not a pair.
@@ -85,7 +85,7 @@ async def renewals(settings: "Settings", served: KeyPair) -> AsyncIterator[KeyPa
     """
     acted = last = served.digest
     while True:
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
         state = await asyncio.to_thread(_digest, served.certificate, served.key)
         # Twice the same: between two writes, the files are not a pair.
         if state == last and state != acted:

@@ -16,7 +16,7 @@ def disable() -> None:
 
 
 def freeze() -> None:
-    """Collect from now on, but leave out what is there by now."""
+    """Switch collection on, but leave out all objects that exist now."""
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
     gc.enable()

@@ -10,7 +10,7 @@ _OTHER_DESCRIPTORS = 500
 """For files, the database and calls to apps."""
 
 _UNSENT_BYTES = 128 << 10
-"""Bytes of a connection that the kernel holds beyond what is on its way to the client."""
+"""Bytes of a connection that the kernel holds beyond those on their way to the client."""
 
 _TCP_NOTSENT_LOWAT = 25
 

@@ -1,17 +1,18 @@
-"""Look for troubles and tell sinks of them, beside the API."""
+"""Run the notice dispatcher beside the API."""
 
 import asyncio
 from contextlib import AsyncExitStack
 
-from ferryman.delivery.teller import NoticeTeller, Send
+from ferryman.delivery.notice_dispatcher import NoticeDispatcher, Send
 from ferryman.services.platform import Platform
 from ferryman.store.notice_sink import Telling
 
 
-async def tell_notices(platform: Platform, stop: asyncio.Event) -> None:
-    """Run until ``stop`` is set, with a client that is opened when there is something to tell.
+async def dispatch_notices(platform: Platform, stop: asyncio.Event) -> None:
+    """Look for troubles and send notices until ``stop`` is set.
 
-    A drill tells nobody: what it restored is no trouble of the real platform.
+    The HTTP client is opened for the first notice. A restored platform that delivers nothing sends
+    no notices either: what it finds is no trouble of the real platform.
     """
     settings, opening = platform.settings, asyncio.Lock()
     if settings.no_delivery:
@@ -34,4 +35,4 @@ async def tell_notices(platform: Platform, stop: asyncio.Event) -> None:
                     opened.append(NoticeSender(remotes, settings))
             return await opened[0](telling)
 
-        await NoticeTeller(platform, send, stop).run()
+        await NoticeDispatcher(platform, send, stop).run()

@@ -47,7 +47,7 @@ def port_of(holder: socket.socket, host: str) -> int:
 
 
 def free_port(host: str) -> int:
-    """Return a port that is free right now; whoever asks next may get it as well."""
+    """Return a port that is free right now; another process may take it next."""
     with _open(host) as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]

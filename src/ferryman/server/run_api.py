@@ -20,7 +20,7 @@ from ferryman.server.build import build
 from ferryman.server.http_server import HttpServer
 from ferryman.server.lifecycle_client import lifecycle_client
 from ferryman.server.listening import allow_connections, sockets
-from ferryman.server.notices import tell_notices
+from ferryman.server.notices import dispatch_notices
 from ferryman.services.platform import Platform
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ async def serving_api(
         # Tried now, so that the first registration or probe of readiness need not wait for it.
         beside: list[asyncio.Task[Any]] = [
             asyncio.create_task(built.platform.hostings.find()),
-            asyncio.create_task(tell_notices(built.platform, closing)),
+            asyncio.create_task(dispatch_notices(built.platform, closing)),
         ]
         if shared is not None:
             beside.append(asyncio.create_task(shared.keep(request_metrics().state)))

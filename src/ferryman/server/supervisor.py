@@ -19,7 +19,7 @@ from ferryman.store.embedded import EmbeddedPostgres
 
 log = structlog.get_logger("ferryman.serve")
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _STOP_SECONDS = 35.0
 """A worker gets 30 seconds to finish running deliveries."""
 
@@ -55,7 +55,7 @@ _NOT_FOR_WORKERS = {
     *SignInSettings.model_fields,
     *MailSettings.model_fields,
 }
-"""Who signs in, where mail is sent, and the secrets of both, concern the API alone."""
+"""Settings of sign-in and mail, and their secrets, which only the API gets."""
 
 
 def environment_of(settings: Settings, database_url: str) -> dict[str, str]:
@@ -125,7 +125,7 @@ async def _stop(worker: asyncio.subprocess.Process | ForkedProcess) -> None:
 
 async def _keep_postgres(postgres: EmbeddedPostgres) -> None:
     while True:
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
         try:
             if not await asyncio.to_thread(postgres.running):
                 log.warning("postgres.ended")

@@ -61,7 +61,7 @@ async def worker_probe(
 
 
 def readiness_of(whole: Readiness, own: Check | None, *, ending: bool) -> Readiness:
-    """Return the readiness of one worker: that of the platform, and whether it reports.
+    """Return the readiness of one worker: the platform's, and whether the worker reports.
 
     ``own`` is None for a worker that has not reported lately; one that reports failures is
     degraded.

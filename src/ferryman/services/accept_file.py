@@ -1,4 +1,4 @@
-"""Accept assembled files as app data, those of one transfer together in one transaction."""
+"""Accept assembled files as app data; those of one transfer share a transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,12 +38,12 @@ class AssembledFile:
 
     @property
     def parts_sha256(self) -> str | None:
-        """Return the digest over those of the parts; None if one is unknown."""
+        """Return the digest over the digests of the parts; None if one of them is unknown."""
         return parts_digest(part.sha256 for part in self.parts)
 
 
 Accepted = AppDataReceipt | PlatformError | None
-"""A receipt or refusal; None if the upload was re-opened under a new store reference meanwhile."""
+"""A receipt or a refusal; None if the upload was re-opened under a new store reference."""
 
 
 async def accept(

@@ -140,7 +140,7 @@ async def _issue(tx: Transaction, request: TokenRequest, by: Actor) -> IssuedTok
 
 
 def _facts(view: TokenView) -> dict[str, object]:
-    """Return what the audit log says of a token."""
+    """Return the fields of a token that the audit log records."""
     return {
         "role": view.role,
         "customers": view.customers,

@@ -1,4 +1,4 @@
-"""Acknowledge messages: those that come at the same time, together (ADR 81)."""
+"""Acknowledge messages; calls that arrive at the same time share a batch (ADR 81)."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ _TRIES = 4
 """How often acknowledgements are tried together, if other processes write the same transfers."""
 
 _FEW = 10
-"""So many messages are acknowledged together with those of others; more take a while."""
+"""The most messages of one call that join a batch; a call with more runs alone."""
 
 
 async def acknowledge(

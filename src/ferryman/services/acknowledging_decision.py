@@ -1,4 +1,4 @@
-"""Decide acknowledgements of a transfer that is not locked, as long as it does not settle."""
+"""Decide acknowledgements of a transfer without locking it, as long as it does not settle."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -35,7 +35,7 @@ class Decided:
 
 
 def decide(tx: Transaction, seen: Seen, batch: list[Asked]) -> Decided | None:
-    """Decide one by one; None if the transfer must be locked, as it may settle."""
+    """Decide the calls one by one; return None if the transfer may settle and must be locked."""
     if transfer_rules.is_due(seen.state, tx.now):
         return None
     decided = Decided(seen.state, {}, [])
@@ -57,7 +57,7 @@ def decide(tx: Transaction, seen: Seen, batch: list[Asked]) -> Decided | None:
 
 
 def _fresh(asked: Asked, seen: Seen, decided: Decided) -> list[UUID]:
-    """Return the messages that were not acknowledged before; refuse what is not the app's own."""
+    """Return the messages not acknowledged before; refuse messages that are not the app's own."""
     if not transfer_service.owns(asked.app, seen.app_id, seen.cloud_url):
         raise refusals.transfer.NOT_FOUND(id=asked.transfer_id)
     transfer_rules.check_live(decided.after, "acknowledging messages")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
-from ferryman.services.known_transfers import KnownTransfers
+from ferryman.services.transfer_cache import TransferCache
 from ferryman.store import acknowledgement as acknowledgement_store
 from ferryman.store.acknowledgement import NoTurnError, Seen
 from ferryman.store.database import Database, Transaction
@@ -26,11 +26,11 @@ class AcknowledgingTurns:
 
     def __init__(self) -> None:
         self._left = 0
-        self._known = KnownTransfers()
+        self._known = TransferCache()
         self.wrote, self.changed = self._known.wrote, self._known.changed
 
     def known(self, transfer_ids: Collection[UUID]) -> dict[UUID, Seen]:
-        """Return those of the transfers that are likely to be as this process left them."""
+        """Return the transfers that are probably still as this process wrote them."""
         return {} if self._left else self._known.of(transfer_ids)
 
     def conflict(self) -> None:

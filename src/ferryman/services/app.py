@@ -204,7 +204,7 @@ def _facts(app: AppRow) -> dict[str, object]:
 
 
 def _audited(app: AppRow | None) -> dict[str, object] | None:
-    """Return what the audit log says of a registration; a definition is told by its digest."""
+    """Return the fields of a registration that the audit log records; definitions by digest."""
     if app is None:
         return None
     definition = app.descriptor if app.manifest is None else app.manifest

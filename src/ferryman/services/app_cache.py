@@ -14,7 +14,7 @@ from ferryman.vocab import EventType
 
 
 class AppCache:
-    """Apps with their routes; those that changed are read again."""
+    """Apps with their routes; an app that changed is read again."""
 
     def __init__(self) -> None:
         self.apps: dict[UUID, AppRow] = {}
@@ -22,7 +22,7 @@ class AppCache:
         self._routes: dict[Lane, tuple[Route, ...]] = {}
 
     async def refresh(self, tx: Transaction, app_ids: Collection[UUID]) -> None:
-        """Read those of the given apps that changed since the last refresh."""
+        """Read the given apps again that changed since the last refresh."""
         current = await app_store.versions(tx, app_ids)
         changed = {
             app_id for app_id, version in current.items() if self._versions.get(app_id) != version

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from ferryman import refusals
-from ferryman.domain import life
+from ferryman.domain import lifetime
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import DATA_PAGE, SIGNED_URL_LIFE
 from ferryman.domain.scope import check_app_data
@@ -126,8 +126,8 @@ async def _readable(
     return file
 
 
-def _check_readable(scopes: Sequence[str], transfer: life.Lived, now: datetime) -> None:
+def _check_readable(scopes: Sequence[str], transfer: lifetime.HasLifetime, now: datetime) -> None:
     check_app_data(scopes)
-    until = life.data_readable_until(transfer)
+    until = lifetime.data_readable_until(transfer)
     if until is not None and now >= until:
         raise refusals.upload.APP_DATA_EXPIRED(until=until)

@@ -20,7 +20,7 @@ from ferryman.store.key_value import AppSite, SiteRow
 
 
 async def find(platform: Platform, app: AppRow, name: ObjectName) -> ObjectRow:
-    """Return what is known of an object; raise :class:`NotFound` (``os_object_not_found``)."""
+    """Return the metadata of an object; raise :class:`NotFound` (``os_object_not_found``)."""
     where = _place(app, name)
     async with platform.database.reading() as tx:
         found = await object_store.find(tx, where, name)
@@ -93,7 +93,7 @@ async def download_url(
 
 
 async def allowed(platform: Platform, token: str, *, sends: bool) -> ObjectGrant:
-    """Return what a URL allows, by the last part of its path.
+    """Return what a URL allows, read from the last part of its path.
 
     Raises :class:`NotAllowed` (``signature_invalid``) and :class:`Expired` (``url_expired``).
     """

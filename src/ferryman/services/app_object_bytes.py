@@ -1,7 +1,7 @@
-"""The bytes of the objects that Forge apps keep, on their way into the object store and out of it.
+"""Move the bytes of Forge apps' objects into the object store and out of it.
 
-A row is there before the first byte, and goes after the last: whatever is cut off in between, a
-sweep finds the file by its row.
+A row is written before the first byte and deleted after the last, so a sweep finds the file of a
+call that was cut off.
 """
 
 import asyncio
@@ -89,7 +89,7 @@ async def remove_unfinished(platform: Platform, before: datetime) -> None:
 
 
 async def remove_gone(platform: Platform) -> None:
-    """Delete files that nothing leads to; those that a store does not delete now stay."""
+    """Delete files that no row refers to; keep those that the store fails to delete."""
     after = UUID(int=0)
     while True:
         async with platform.database.reading() as tx:

@@ -44,7 +44,7 @@ async def _set_suspended(platform: Platform, name: str, by: Actor, *, suspended:
 
 
 async def revoke_older_tokens(platform: Platform, name: str, by: Actor = PLATFORM) -> RevokedTokens:
-    """Revoke the tokens of an app's earlier registrations; those of the last one stay."""
+    """Revoke the tokens of all registrations of an app but the last."""
     async with platform.database.transaction() as tx:
         app = await app_service.find(tx, name, by.reach)
         revoked = await app_store.revoke_older_tokens(tx, app.app_id)

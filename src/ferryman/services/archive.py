@@ -1,4 +1,4 @@
-"""Archive migrations that nobody needs to see any more, and plan them again (ADR 124)."""
+"""Archive migrations that are no longer of interest, and copy them (ADR 124)."""
 
 from ferryman import refusals
 from ferryman.clock import epoch_ms

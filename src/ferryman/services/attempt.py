@@ -49,7 +49,7 @@ class AttemptResult:
 
     @property
     def returned(self) -> bool:
-        """Return whether the message went to functions only, and all of them returned."""
+        """Return whether the message went to functions only, and every one of them returned."""
         return bool(self.by_route) and all(
             outcome.ok and isinstance(route, FunctionRoute) for route, outcome in self.by_route
         )
@@ -72,10 +72,10 @@ async def record(
     *,
     again: bool = False,
 ) -> bool:
-    """Write attempts with what the rules decide for each message and endpoint.
+    """Write attempts, and what the rules decide for each message and endpoint.
 
-    Returns whether a circuit breaker opened or closed, or may have. Set ``again`` if an earlier
-    call failed and may have committed: what it wrote is then skipped.
+    Returns whether a circuit breaker may have opened or closed. Set ``again`` if an earlier call
+    failed but may have committed: what it wrote is skipped.
     """
     async with platform.database.transaction() as tx:
         fresh = await _unwritten(tx, results) if again else results

@@ -94,7 +94,7 @@ async def agents(
     cursor: str | None = None,
     size: int | None = None,
 ) -> AgentPage:
-    """Return a page of agents, by app; ``stuck``: those that fell silent while they run one."""
+    """Return a page of agents, by app; ``stuck``: only those that fell silent in a transfer."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
     check_text("text", text or "", longest=LABEL_CHARACTERS)
     query = ("agents", app, environment, customer, text, stuck, by.reach)

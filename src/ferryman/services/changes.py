@@ -12,7 +12,7 @@ from ferryman.domain.transfer import Change
 from ferryman.ids import derived_id_with_prefix
 from ferryman.services.dependency import skip_dependants
 from ferryman.services.event import payload_of
-from ferryman.services.routing import no_way, routes_of
+from ferryman.services.routing import routes_of, why_no_route
 from ferryman.store import app as app_store
 from ferryman.store import delivery as delivery_store
 from ferryman.store import message as message_store
@@ -91,7 +91,7 @@ async def set_timer(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
 
 
 async def _hold_or_release(tx: Transaction, stored: StoredTransfer, *, was_paused: bool) -> None:
-    """Hold the messages of a transfer that is paused now, or release those of one that was."""
+    """Hold the messages of a transfer that is now paused; release them when it is not."""
     paused = stored.state.paused_at is not None
     if paused == was_paused:
         return
@@ -130,7 +130,7 @@ async def _emit(
         ]
         name = events[0].event_type.value
         allowed = attempts_in_round(app.kind, event_type, settled=False)
-        reason = None if subscribed else no_way(app)
+        reason = None if subscribed else why_no_route(app)
         await message_store.insert(tx, stored, event_type, events, allowed, reason)
     kind = "message.created" if queued else "message.not_routed"
     facts = [

@@ -35,13 +35,14 @@ async def charts(
 ) -> Charts:
     """Return files, bytes, attempts and their delays over the last hours.
 
-    With ``max_age``, the answer to somebody who sees the same will do, so many seconds old.
+    With ``max_age``, an answer of at most that many seconds may be returned that was made for a
+    caller who sees the same.
     """
     async with platform.database.transaction() as tx:
         reach = await customer_service.narrowed(tx, by.reach, customer)
         whose = VisibleScope(reach.customers, await list_filter.app_ids(tx, reach, app))
         key = ("charts", hours, points, _of(whose.customers), _of(whose.app_ids))
-        kept: Charts | None = platform.kept_answers.find(key, tx.now, max_age)
+        kept: Charts | None = platform.answer_cache.get(key, tx.now, max_age)
         if kept is not None:
             return kept
         width = timedelta(hours=hours) / points
@@ -67,7 +68,7 @@ async def charts(
     charts = Charts(
         seconds=width.total_seconds(), points=found, approximate=not (all_made and all_files)
     )
-    platform.kept_answers.keep(key, span.since + width * points, charts)
+    platform.answer_cache.put(key, span.since + width * points, charts)
     return charts
 
 
@@ -78,9 +79,9 @@ def _of(keys: Sequence[str] | Sequence[UUID] | None) -> frozenset[str | UUID] | 
 async def backlog(
     platform: Platform, transfer_id: str, *, points: int = POINTS, max_age: float = 0
 ) -> Backlog:
-    """Return uploaded and acknowledged files of a transfer over its time until now or its end.
+    """Return uploaded and acknowledged files of a transfer over time, until now or its end.
 
-    Those of a transfer with many messages may be ``max_age`` seconds old.
+    With many messages, the answer may be ``max_age`` seconds old.
     """
     wanted = parse_id(refusals.transfer.NOT_FOUND, transfer_id)
     async with platform.database.transaction() as tx:

@@ -58,7 +58,7 @@ async def complete(
 
 
 async def remove(platform: Platform, app: AppRow, check_id: str, upload_ref: str) -> None:
-    """Remove what a check stored; harmless if it is gone."""
+    """Delete what a check stored; does nothing if it is gone."""
     key = _own(app, check_id)
     await platform.objects.abort(key, upload_ref)
     await platform.objects.delete(key)

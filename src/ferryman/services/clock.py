@@ -140,7 +140,7 @@ async def _seconds_to_next(platform: Platform) -> float | None:
 
 
 async def _work_due(platform: Platform) -> bool:
-    # As of one moment: work that ends between two looks may have made other work due behind them.
+    # As of one moment: work that ends between two polls may have made other work due behind them.
     async with platform.database.snapshot() as tx:
         return (
             await timer_store.work_due(tx)

@@ -21,7 +21,7 @@ from ferryman.wire.transfer import Explanation, LinkView, TransferExplanation, T
 
 
 def of_workers(seen: Workers) -> list[Concern]:
-    """Return what is wrong with the platform's workers."""
+    """Return the concerns about the platform's workers."""
     link = link_of_workers(seen)
     if link is None or link.holds:
         return []
@@ -77,7 +77,7 @@ async def of_transfer(platform: Platform, stuck: TransferSummary, max_age: float
 
 
 async def of_messages(platform: Platform, group: GivenUpGroup, app: AppRow | None) -> Concern:
-    """Return why messages of an app were given up, by the newest of them."""
+    """Return why messages of an app were given up, explained by the newest one."""
     try:
         explained = await diagnosis.explain_message(platform, str(group.message_id))
     except NotFound:
@@ -101,7 +101,7 @@ async def of_messages(platform: Platform, group: GivenUpGroup, app: AppRow | Non
 def of_endpoints(
     tx: Transaction, breakers: Sequence[StoredBreaker], apps: Mapping[UUID, AppRow]
 ) -> list[Concern]:
-    """Return endpoints that failed so often that they are left alone for a while."""
+    """Return the endpoints that failed so often that deliveries to them are paused."""
     found = []
     for each in breakers:
         app = apps.get(each.endpoint.app_id)

@@ -49,7 +49,7 @@ class SignIns:
         return _valid(begun)
 
     async def make_link(self, token: str) -> str:
-        """Return the code of a new link that signs somebody in once, with a token's rights."""
+        """Return the code of a new link that signs a person in once, with a token's rights."""
         code, until = new_token("link"), self.now() + _LINK_LIFE
         async with self.platform.database.transaction() as tx:
             rights = await self._rights(tx, token)
@@ -65,7 +65,7 @@ class SignIns:
             return await self._begin(tx, SignInMethod.LINK, rights, origin)
 
     async def begin_person(self, person: Person, origin: RequestOrigin, life: timedelta) -> str:
-        """Begin the session of somebody whom the identity provider vouched for."""
+        """Begin the session of a person whom the identity provider vouched for."""
         async with self.platform.database.transaction() as tx:
             begun = await self._begin(tx, SignInMethod.PROVIDER, person, origin, life)
         return _valid(begun)

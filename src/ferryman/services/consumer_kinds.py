@@ -14,9 +14,10 @@ _READ_SECONDS = 10.0
 
 
 class ConsumerKinds:
-    """Kinds as they were when an app was last read; a claim reads it again and says if it differs.
+    """Knows the kind of each queue's consumer, as of the last time its app was read.
 
-    So what is known may be old, but never what is called.
+    Claiming an event reads the app again and corrects the kind. So the kind may be out of date, but
+    the consumer that is called never is.
     """
 
     def __init__(self, platform: Platform) -> None:

@@ -40,9 +40,9 @@ async def create(
 
 
 async def begin_export(platform: Platform, customer: str, by: Actor = PLATFORM) -> CustomerExport:
-    """Note that a customer's data is exported, which is read by the calls that anybody makes.
+    """Note that the export of a customer's data begins; the data is read by ordinary calls.
 
-    Raises :class:`NotFound` (``customer_not_found``) for one that the caller may not see.
+    Raises :class:`NotFound` (``customer_not_found``) for a customer that the caller may not see.
     """
     async with platform.database.transaction() as tx:
         await _visible(tx, by.reach, customer)

@@ -16,7 +16,7 @@ from ferryman.functions.routes import FunctionRoute, Route, WebhookRoute
 from ferryman.metrics import Metrics
 from ferryman.services.app_cache import AppCache, endpoint_of
 from ferryman.services.platform import Platform
-from ferryman.services.routing import no_way, routes_of
+from ferryman.services.routing import routes_of, why_no_route
 from ferryman.store import app as app_store
 from ferryman.store import breaker as breaker_store
 from ferryman.store import delivery as delivery_store
@@ -78,9 +78,9 @@ async def claim(
 async def on_definition_changed(tx: Transaction, app_id: UUID) -> None:
     """Release messages that wait for a route, if the app's new definition has one.
 
-    Failures of addresses the app no longer uses are cleared. Call this after the change, in its
-    transaction. Parking messages and counting failures both lock the app as it was read, so neither
-    misses the other.
+    Failures of addresses that the app no longer uses are cleared. Call this after the change, in
+    its transaction. Parking messages and counting failures both lock the app's row, so neither
+    misses the change.
     """
     app = await app_store.by_id(tx, app_id)
     if app is None:
@@ -110,7 +110,9 @@ async def _close_lane(tx: Transaction, lane: Lane) -> None:
     app = await app_store.by_id_shared(tx, lane.app_id)
     if app is None or routes_of(app, lane.event_type):
         return
-    closed = await delivery_store.close_lane(tx, lane, no_way(app), park=_waits(app), size=_AT_ONCE)
+    closed = await delivery_store.close_lane(
+        tx, lane, why_no_route(app), park=_waits(app), size=_AT_ONCE
+    )
     await timeline_store.add(tx, [given_up(*closed_lane) for closed_lane in closed])
 
 

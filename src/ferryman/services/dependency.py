@@ -84,8 +84,8 @@ async def insert_beside(
 async def skip_dependants(tx: Transaction, settled: StoredTransfer) -> None:
     """Skip the READY transfers that can never run now that this one has settled.
 
-    They are locked in the order of their definitions, as everywhere else. Nothing else follows:
-    they have no timer and no message, and their app never heard of them.
+    They are locked in the order of their definitions, as everywhere else. Nothing else has to be
+    done for them: they have no timer and no message, and their app never heard of them.
     """
     if settled.transfer_name is None:
         return

@@ -16,9 +16,9 @@ _FIRST: Name = ("", "")
 
 
 async def place_all(platform: Platform, where: AppSite, entities: Entities) -> None:
-    """IndexPlace the values of a site again, unless they are placed by these entities already.
+    """Index the values of a site again, unless they are indexed by these entities already.
 
-    It is one transaction, during which nobody else writes there.
+    It runs in one transaction, during which no other one writes values of the site.
     """
     async with platform.database.transaction() as tx:
         site = await entity_store.hold_all(tx, where)

@@ -1,4 +1,4 @@
-"""Choose what a follower of all transfers is told."""
+"""Select the events that a follower of all transfers is sent."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

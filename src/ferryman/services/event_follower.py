@@ -9,14 +9,14 @@ from ferryman.store.event import EventGroup
 from ferryman.wire.event import StreamEntry
 
 _MOST_QUEUED = 20_000
-"""Entries that a slow follower may be behind; then some are skipped, and it is told."""
+"""How many entries a slow follower may lag behind; beyond, some are skipped, and it is told."""
 
 _MOST_CHANGED = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An entry, or None for a number of them that were skipped; ``resume`` is where to go on."""
+    """An entry, or None for a number of skipped ones; ``resume`` is the point to resume from."""
 
     entry: StreamEntry | None
     resume: int
@@ -25,9 +25,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was read together: entries, each with where to resume from after it, or counts alone.
+    """What one poll read: entries, each with its point to resume from, or only counts.
 
-    A filter wants all entries of a group, or none.
+    A filter accepts all entries of a group, or none.
     """
 
     counts: Counter[EventGroup]
@@ -42,7 +42,7 @@ class Batch:
 
 @dataclass(eq=False)
 class EntryFollower:
-    """One that is told each entry."""
+    """A follower that is sent each entry."""
 
     fits: Callable[[EventGroup], bool]
     queue: deque[Told] = field(default_factory=deque)
@@ -50,7 +50,7 @@ class EntryFollower:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, batch: Batch) -> None:
-        """Take what is wanted, and wake whoever waits for it."""
+        """Queue the entries that pass the filter, and wake the reader."""
         wanted = batch.wanted(self.fits)
         if not wanted:
             return
@@ -65,7 +65,7 @@ class EntryFollower:
 
 @dataclass(eq=False)
 class ChangeFollower:
-    """One that is told how many entries each transfer has had."""
+    """A follower that is sent the number of new entries of each transfer."""
 
     fits: Callable[[EventGroup], bool]
     changes: Counter[str] = field(default_factory=Counter)
@@ -74,7 +74,7 @@ class ChangeFollower:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, batch: Batch) -> None:
-        """Take what is wanted, and wake whoever waits for it."""
+        """Add up the counts that pass the filter, and wake the reader."""
         wanted = batch.wanted(self.fits)
         if not wanted:
             return

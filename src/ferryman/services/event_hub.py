@@ -34,7 +34,7 @@ _MISSING_SECONDS = 10.0
 
 _BATCH = 2_000
 _RECENT = 1_000
-"""Numbers before the last one of which some may not have come yet when the hub begins to read."""
+"""How many numbers before the last one may still be missing when the hub begins to read."""
 
 _MOST_MISSING = 5_000
 _REST_OF_EACH = 0.04
@@ -43,7 +43,7 @@ _LONGEST_REST = 1.0
 
 
 class EventHub:
-    """Reads the timelines of all transfers while anybody follows them."""
+    """Reads the timelines of all transfers while there are followers."""
 
     def __init__(self, platform: Platform, closing: asyncio.Event) -> None:
         self._platform = platform
@@ -56,9 +56,9 @@ class EventHub:
     async def follow(
         self, fits: Callable[[EventGroup], bool], resume: int | None = None
     ) -> AsyncIterator[Told]:
-        """Yield what fits as it happens, from now or from a point to resume from.
+        """Yield matching entries as they happen, from now or from a point to resume from.
 
-        It ends when the process closes; the caller then goes on with another one.
+        It ends when the process closes; the caller then resumes on another one.
         """
         follower = EntryFollower(fits)
         end = await self._join(follower)
@@ -147,16 +147,16 @@ class EventHub:
 
     @property
     def _whole(self) -> bool:
-        """Return whether anybody wants the entries themselves."""
+        """Return whether a follower wants the entries themselves."""
         return any(isinstance(each, EntryFollower) for each in self._followers)
 
     @property
     def _pause(self) -> float:
-        """Return the seconds until the next look, when there was nothing more."""
+        """Return the seconds until the next poll, when there was nothing more."""
         return _POLL_SECONDS if self._whole else max(_POLL_SECONDS, self._rest / 2)
 
     async def _step(self) -> bool:
-        """Hand out what is new; return whether there may be more at once."""
+        """Hand new entries to the followers; return whether more may be waiting."""
         now = asyncio.get_running_loop().time()
         self._missing = {
             seq: since for seq, since in self._missing.items() if now - since < _MISSING_SECONDS

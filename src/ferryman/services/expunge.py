@@ -1,7 +1,8 @@
 """Delete all that belongs to a customer, and sign a receipt of it (ADR 0064).
 
-Many transactions: each deletes a bounded number of rows. A call that was interrupted is repeated,
-and deletes the rest. Nothing can be added meanwhile, as the first transaction closes the customer.
+It takes many transactions, each of which deletes a bounded number of rows; repeat a call that was
+interrupted. Nothing can be added in the meantime, because the first transaction closes the
+customer.
 """
 
 from collections import Counter

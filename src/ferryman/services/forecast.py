@@ -22,12 +22,12 @@ _MOST_BYTES = (1 << 63) - 1
 """The greatest size that readers of JSON take."""
 
 _MANY_FILES = 1_000
-"""From so many files on, a forecast that is kept is not made again for each of them."""
+"""With more files than this, a kept forecast is not made again for each new file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a caller says about an export; None is what the platform knows about it."""
+    """What a caller says about an export; where a field is None, the platform's value counts."""
 
     files: int | None = None
     bytes: int | None = None
@@ -58,7 +58,7 @@ async def of_transfer(
 
 
 def _basis(state: Transfer) -> Hashable:
-    """Return what a kept forecast depends on: all that moves, or less if there are many files."""
+    """Return the key of a kept forecast: the facts that change it, fewer with many files."""
     moving = (state.files, state.succeeded, state.failed) if state.files < _MANY_FILES else None
     return state.status, state.paused_at, state.export_completed_at, moving
 
@@ -98,7 +98,7 @@ async def _found(
 
 
 def _exported(stored: StoredTransfer, given: Given) -> bool:
-    """Return whether what a transfer has exported is all, and nobody asks about another amount."""
+    """Return whether the export is complete, and the caller asks about no other amount."""
     return given == Given() and stored.state.export_completed_at is not None
 
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST = 512
-"""Requests done together at most: a batch of 500 and those that came meanwhile."""
+"""The most requests in one batch: a call of 500 files, and those that arrived meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

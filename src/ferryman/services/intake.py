@@ -153,7 +153,7 @@ async def _placed(
     begun: Mapping[UploadRow, UploadRequest],
     now: datetime,
 ) -> dict[UUID, Begun]:
-    """Return the answers for uploads that were begun: what is held of them, or where it goes."""
+    """Return the answers for uploads that were begun: the parts held, or where to send them."""
     wanted = [
         WantedPart(upload, file.part, file.part.sha256)
         for upload, file in begun.items()
@@ -185,7 +185,7 @@ def _check(platform: Platform, file: UploadRequest) -> None:
 async def _open(
     platform: Platform, stored: StoredTransfer, files: Files, answers: dict[UUID, Begun]
 ) -> tuple[list[UploadRow], set[UUID]]:
-    """Return new uploads, and the keys of those that the store opened; refusals: ``answers``."""
+    """Open new uploads in the store; return them and their keys. Refusals go to ``answers``."""
     in_store = set[UUID]()
 
     async def one(key: UUID) -> UploadRow | None:

@@ -41,7 +41,7 @@ _LAST = UUID(int=(1 << 128) - 1)
 
 
 async def plan(platform: Platform, request: JobRequest, by: Actor = PLATFORM) -> JobView:
-    """Find what a job would hit and keep it; nothing else happens before it is started."""
+    """Find the items of a job and store them; nothing else happens before the job is started."""
     job_id = new_id()
     async with platform.database.transaction() as tx:
         targets = await job_target.find(tx, request.operation, request.selection, by.reach)
@@ -130,7 +130,7 @@ async def items(
     cursor: str | None,
     size: int | None,
 ) -> JobItemPage:
-    """Return a page of what a job hits, with what came of each."""
+    """Return a page of a job's items, with the result of each."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
     query = ("job items", job_id, outcome)
     after = decode_position(cursor, *query)

@@ -124,7 +124,7 @@ async def put(
 async def put_all(
     platform: Platform, app: AppRow, writes: Sequence[Write], *, secret: bool, override: bool
 ) -> dict[Name, ValueRow]:
-    """Set values, and return those that were set: plain ones alone by one statement."""
+    """Set values and return those that were set; plain values take one statement of their own."""
     where, placed = site_of(app), any(write.entity for write in writes)
     if not placed:
         async with platform.database.statement() as tx:
@@ -148,7 +148,7 @@ async def put_and_place(
     secret: bool,
     override: bool,
 ) -> dict[Name, ValueRow]:
-    """Set values, and place those of entities; return those that were set."""
+    """Set values and index those of entities; return those that were set."""
     stored = await key_value_store.put(tx, site_of(app), writes, secret=secret, override=override)
     placed = [write for write in writes if write.entity and write.name in stored]
     if placed:

@@ -1,7 +1,8 @@
-"""Keyset pagination: of lists sorted by a time and an id, and of those sorted by other values.
+"""Keyset pagination, for lists sorted by a time and an id, and for lists sorted by values.
 
-A cursor is the place of the last row, not the row. So a list goes on where it was, even if that row
-is gone or has moved meanwhile. ``platform.decode_cursor`` refuses the cursor of another query.
+A cursor holds the sort values of the last row, not the row. So a list continues at its place even
+if that row has since been deleted or changed. ``platform.decode_cursor`` refuses the cursor of
+another query.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -15,8 +15,8 @@ _FIRST, _LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
 async def check_known(platform: Platform) -> None:
     """Raise ``ConfigError`` (``store_foreign``) if the store has none of the files it should have.
 
-    Another bucket, prefix or folder looks like one that lost everything, and would go unnoticed
-    until somebody reads. Lost files among others are found by the sweep.
+    Another bucket, prefix or folder looks like a store that lost everything, and nobody would
+    notice until a file is read. If only some files are lost, the sweep finds them.
     """
     async with platform.database.reading() as tx:
         kept = await storage_store.kept_between(tx, _FIRST, _LAST, size=_SAMPLE)

@@ -18,7 +18,7 @@ from ferryman.tokens import install_token
 
 
 class Post(Protocol):
-    """A function that sends one JSON body; it never raises, whatever the receiver does."""
+    """A function that posts one JSON body; it never raises, whatever the receiver does."""
 
     async def __call__(
         self, url: str, payload: Mapping[str, object], headers: Mapping[str, str]

@@ -87,7 +87,7 @@ def check(app: AppRow, request: ClaimRequest) -> tuple[list[Definition], list[UU
 
 
 async def offers(platform: Platform, waiting: Collection[tuple[UUID, ClaimRequest]]) -> list[Offer]:
-    """Return what agents may claim that wait: their apps and what they asked, in one look."""
+    """Return what waiting agents may claim, as pairs of app and agent, by one query for all."""
     requests = [request for _, request in waiting]
     async with platform.database.reading() as tx:
         return await claim_store.offers(

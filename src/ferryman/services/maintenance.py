@@ -119,7 +119,7 @@ async def _mappings(platform: Platform, now: datetime, removed: Counter[str]) ->
 
 
 async def _values(platform: Platform, removed: Counter[str]) -> None:
-    """Remove values whose lifetime is over, or whose app was removed; nobody reads them."""
+    """Delete values whose lifetime is over, or whose app was removed."""
 
     async def expired(tx: Transaction) -> int:
         return await state_store.remove_expired(tx, _BATCH)

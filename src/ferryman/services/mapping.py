@@ -66,7 +66,7 @@ async def _readable(
     namespace: str,
     found: tuple[StoredTransfer, Pairs] | None,
 ) -> tuple[StoredTransfer, Pairs]:
-    """Return what was found if the app may read it."""
+    """Return the result if the app may read it."""
     stored = await transfer_service.live_own(
         tx, app, transfer_id, found and found[0], "reading mappings"
     )

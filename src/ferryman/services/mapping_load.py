@@ -1,4 +1,4 @@
-"""Load mappings: all rows of a stream, or none if one of them is invalid."""
+"""Load mappings: all rows of a stream, or none of them if one is invalid."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -137,7 +137,7 @@ class _Checks:
 
 
 def _grouped(batch: Batch) -> dict[str, list[str]]:
-    """Return the server keys by namespace, without those that are surely of the right form."""
+    """Return the server keys by namespace, except those that certainly have the right form."""
     if isinstance(batch, PlainLines) and batch.surely_right():
         return {}
     rows = batch.rows()

@@ -37,7 +37,7 @@ from ferryman.wire.mapping import (
 )
 
 _EXAMINED = 20_000
-"""Keys that one page of differences compares; most of them may be equal on both sides."""
+"""Keys that one page of differences compares; most may be equal on both sides."""
 
 _SAMPLES = 20
 

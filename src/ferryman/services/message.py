@@ -72,7 +72,7 @@ async def view(platform: Platform, message_id: str) -> MessageView:
 
 
 async def body(platform: Platform, message_id: str, by: Actor = PLATFORM) -> MessageBody:
-    """Return what is sent to the app; that it was asked for is audited."""
+    """Return the body that is sent to the app, and record the call in the audit log."""
     parsed_id = parse_id(refusals.message.NOT_FOUND, message_id)
     async with platform.database.transaction() as tx:
         message = await message_store.by_id(tx, parsed_id)

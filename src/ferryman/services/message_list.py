@@ -110,15 +110,15 @@ async def groups(
     *,
     max_age: float = 0,
 ) -> MessageGroups:
-    """Count matching messages by a property of theirs; beyond 10,000, of so many of them.
+    """Count matching messages by one of their properties; of more than 10,000, count a sample.
 
-    Those of so many may be ``max_age`` seconds old.
+    With many messages, the counts may be ``max_age`` seconds old.
     """
     async with platform.database.transaction() as tx:
         choice = await chosen(tx, wanted, by.reach)
         key = "groups of", wanted, grouped, by.reach
         age = shared_count.age_of(listing.EXACT, max_age)
-        kept: MessageGroups | None = platform.kept_answers.find(key, tx.now, age)
+        kept: MessageGroups | None = platform.answer_cache.get(key, tx.now, age)
         if kept is not None and kept.approximate:
             return kept
         await listing.plan_by_values(tx)
@@ -146,12 +146,12 @@ async def groups(
         approximate=not total.exact,
         more=len(found) == _GROUPS,
     )
-    platform.kept_answers.keep(key, now, made)
+    platform.answer_cache.put(key, now, made)
     return made
 
 
 async def chosen(tx: Transaction, wanted: MessageListQuery, reach: Reach) -> MessageListFilter:
-    """Return the filter of a query, within what the caller sees."""
+    """Return the filter of a query, limited to what the caller may see."""
     text = check_text("text", wanted.text or "", longest=LABEL_CHARACTERS) or None
     reach = await customer_service.narrowed(tx, reach, wanted.customer)
     return MessageListFilter(

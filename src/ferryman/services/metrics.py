@@ -82,7 +82,7 @@ def api_series(platform: Platform) -> list[Series]:
 
 
 def own_series(platform: Platform) -> list[Series]:
-    """Return the series of this process, with those of its database pool."""
+    """Return the series of this process, including its database pool."""
     pool, metrics = platform.database.pool, platform.metrics
     idle = pool.get_idle_size()
     metrics.set("ferryman_database_connections", pool.get_size() - idle, "used")

@@ -97,7 +97,7 @@ async def create(
 async def page(
     platform: Platform, migration_id: str, *, cursor: str | None, size: int | None
 ) -> LinkPage:
-    """Return a page of the links to a migration, also of those that work no more."""
+    """Return a page of the links to a migration, including those that no longer work."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
     migration = parse_id(refusals.migration.NOT_FOUND, migration_id)
     cursor_key = ("links", migration)
@@ -132,7 +132,7 @@ async def revoke(
 
 
 async def shared(platform: Platform, code: str) -> SharedMigration:
-    """Return what the people of a customer see of the migration that a link is to.
+    """Return what a link shows of its migration to the customer's people.
 
     Raises :class:`NotAuthenticated` (``link_invalid``) or :class:`Expired` (``link_ended``).
     """

@@ -1,4 +1,4 @@
-"""List notices by page, within what the caller sees."""
+"""List notices by page, limited to what the caller may see."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ async def page(
 ) -> NoticePage:
     """Return a page of notices, newest first; raise for an unknown customer or app.
 
-    Whoever sees some customers or apps only sees no notices of the platform itself.
+    A caller limited to some customers or apps gets no notices about the platform itself.
     """
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
     cursor_key = ("notices", query, by.reach)

@@ -1,4 +1,4 @@
-"""Add, list, try and remove the sinks where notices are told (ADR 97)."""
+"""Add, list, test and remove the sinks that receive notices (ADR 97)."""
 
 import asyncio
 import base64
@@ -31,7 +31,7 @@ _PREFIX = "whsec_"
 _LIMITS = 100
 
 _PATIENCE_SECONDS = 20.0
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 
 async def add(platform: Platform, request: SinkRequest, by: Actor = PLATFORM) -> AddedSink:
@@ -66,7 +66,7 @@ async def add(platform: Platform, request: SinkRequest, by: Actor = PLATFORM) ->
 
 
 async def page(platform: Platform, *, cursor: str | None, size: int | None) -> SinkPage:
-    """Return a page of the sinks, oldest first, with what they were told."""
+    """Return a page of the sinks, oldest first, with the state of their deliveries."""
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
     place = decode_place(cursor, "notice-sinks")
     async with platform.database.reading() as tx:
@@ -80,7 +80,7 @@ async def page(platform: Platform, *, cursor: str | None, size: int | None) -> S
 
 
 async def remove(platform: Platform, name: str, by: Actor = PLATFORM) -> SinkView:
-    """Remove a sink; what it was still to be told is told no more."""
+    """Remove a sink, and drop what is queued for it."""
     async with platform.database.transaction() as tx:
         sink = await _known(tx, name)
         states = await sink_store.states(tx, [sink.sink_id])
@@ -90,7 +90,7 @@ async def remove(platform: Platform, name: str, by: Actor = PLATFORM) -> SinkVie
 
 
 async def trial(platform: Platform, name: str, by: Actor = PLATFORM) -> SinkTrial:
-    """Tell a sink something, and return what became of it, within some seconds."""
+    """Send a test notice to a sink, and return its result within some seconds."""
     if platform.settings.no_delivery:
         raise refusals.backup.NO_DELIVERY()
     telling_id = ephemeral_id()
@@ -106,7 +106,7 @@ async def trial(platform: Platform, name: str, by: Actor = PLATFORM) -> SinkTria
             found = await sink_store.telling(tx, telling_id)
         if found is None or found.state is not TellingState.WAITING or found.error:
             break
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     state = TellingState.GIVEN_UP if found is None else found.state
     return SinkTrial(name=name, state=state, error=None if found is None else found.error)
 
@@ -167,7 +167,7 @@ def _is_hook(address: str) -> bool:
 
 
 def _secret(request: SinkRequest) -> bytes | None:
-    """Return the bytes that sign what a webhook gets, as given or new."""
+    """Return the key that signs the bodies of a webhook, as given or newly made."""
     if request.kind is SinkKind.WEBHOOK and request.secret is None:
         return new_secret()
     if request.secret is None:
@@ -191,7 +191,7 @@ def shown_address(sink: SinkRow) -> str:
 
 
 def _facts(sink: SinkRow) -> dict[str, object]:
-    """Return what the audit log says of a sink."""
+    """Return the fields of a sink that the audit log records."""
     return {
         "kind": sink.kind,
         "address": shown_address(sink),

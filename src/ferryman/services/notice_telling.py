@@ -1,4 +1,4 @@
-"""Tell sinks what they are still to be told, at least once (ADR 97)."""
+"""Claim queued notices and record their results; each is sent at least once (ADR 97)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,7 +17,7 @@ _ERROR_CHARACTERS = 300
 
 
 async def claim(platform: Platform) -> list[Telling]:
-    """Claim what is due, one telling of each sink that is not being told already."""
+    """Claim what is due: one notice for each sink that none is being sent to."""
     async with platform.database.transaction() as tx:
         return await sink_store.claim(tx, _LEASE)
 

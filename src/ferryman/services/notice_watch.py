@@ -18,16 +18,16 @@ from ferryman.store.notice import NoticeRow
 from ferryman.store.notice_sink import SinkRow
 
 PAUSE = timedelta(seconds=4)
-"""The least time between two looks, whoever makes them."""
+"""The shortest time between two looks, whichever processes make them."""
 
 _LATE_COMMITS = timedelta(minutes=5)
-"""How much later than its own time a transfer may come to be seen as settled."""
+"""How long after its own time a transfer may first be seen as settled."""
 
 _SETTLED = 200
 
 
 async def look(platform: Platform, *, pause: timedelta = PAUSE) -> bool:
-    """Compare what is wrong with what was told; return whether it was this process's turn."""
+    """Compare what is wrong with the open notices; return whether it was this process's turn."""
     async with platform.database.transaction() as tx:
         settled_from = await notice_store.begin_look(tx, pause=pause, overlap=_LATE_COMMITS)
         if settled_from is None:
@@ -93,7 +93,7 @@ async def _tell_at_once(tx: Transaction, sinks: list[SinkRow], trouble: Trouble)
 
 
 def _wanting(sinks: list[SinkRow], about: Trouble | NoticeRow) -> list[tuple[UUID, UUID]]:
-    """Return the sinks that want to be told, each with the id of what it is told."""
+    """Return the sinks that receive a notice, each with the id of its delivery."""
     return [
         (ephemeral_id(), sink.sink_id)
         for sink in sinks

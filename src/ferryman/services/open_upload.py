@@ -144,9 +144,9 @@ async def _reserve(
 
 
 async def restart(platform: Platform, upload: UploadRow) -> bool:
-    """Re-open an upload in the store, without the parts it had so far.
+    """Re-open an upload in the store, without the parts that it had.
 
-    Returns False if another call re-opened, completed or aborted it meanwhile.
+    Returns False if another call re-opened, completed or aborted it first.
     """
     key = str(upload.key)
     reference = await platform.objects.begin(key)

@@ -38,17 +38,18 @@ _AT_ONCE = 4
 async def overview(
     platform: Platform, by: Actor = PLATFORM, *, customer: str | None = None, max_age: float = 0
 ) -> Overview:
-    """Return the state of what the caller sees; of the platform itself only to whole tokens.
+    """Return the state of what the caller may see; that of the platform only for whole tokens.
 
-    With ``max_age``, the answer to somebody who sees the same will do, so many seconds old.
+    With ``max_age``, an answer of at most that many seconds may be returned that was made for a
+    caller who sees the same.
     """
     async with platform.database.reading() as tx:
         reach = await customer_service.narrowed(tx, by.reach, customer)
-        kept: Overview | None = platform.kept_answers.find(("overview", reach), tx.now, max_age)
+        kept: Overview | None = platform.answer_cache.get(("overview", reach), tx.now, max_age)
         now = tx.now
     if kept is None:
         kept = await _made(platform, reach, _COUNT_AGE if max_age else 0)
-        platform.kept_answers.keep(("overview", reach), now, kept)
+        platform.answer_cache.put(("overview", reach), now, kept)
     return kept
 
 

@@ -16,9 +16,9 @@ from ferryman.functions.hosting import Hostings
 from ferryman.metrics import Metrics
 from ferryman.objects.port import ObjectStore
 from ferryman.services.acknowledging_turns import AcknowledgingTurns
-from ferryman.services.earlier_transfers import EarlierTransfers
+from ferryman.services.answer_cache import AnswerCache
+from ferryman.services.earlier_transfer_cache import EarlierTransferCache
 from ferryman.services.group_commit import GroupCommit
-from ferryman.services.kept_answers import KeptAnswers
 from ferryman.services.quota import AppObjects, HeldBytes, OpenUploads, SqlBytes
 from ferryman.services.single_flight import SingleFlight
 from ferryman.store.database import Database
@@ -51,8 +51,8 @@ class Platform:
     app_objects: AppObjects = field(default_factory=AppObjects)
     open_uploads: OpenUploads = field(default_factory=OpenUploads)
     held_bytes: HeldBytes = field(default_factory=HeldBytes)
-    earlier_transfers: EarlierTransfers = field(default_factory=EarlierTransfers)
-    kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
+    earlier_transfer_cache: EarlierTransferCache = field(default_factory=EarlierTransferCache)
+    answer_cache: AnswerCache = field(default_factory=AnswerCache)
     shared_reports: asyncio.Lock = field(default_factory=asyncio.Lock)
     """The turn of reports for people without an account, who must not take all connections."""
     loads: asyncio.Semaphore = field(init=False)

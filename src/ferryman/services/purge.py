@@ -51,7 +51,7 @@ async def delete_state(platform: Platform, app_id: UUID, site: str | None = None
 
 
 async def delete_state_of_removed(platform: Platform) -> int:
-    """Delete what is left where the removal of an app was interrupted; return the values."""
+    """Delete what an interrupted removal of an app left; return the number of values."""
     async with platform.database.reading() as tx:
         sites = await state_store.sites_of_removed(tx)
     return (await _delete_sites(platform, sites))["values"] if sites else 0

@@ -1,7 +1,7 @@
-"""Claim the events of queues and record what became of them, for workers (ADR 89).
+"""Claim the events of queues for workers, and record their results (ADR 89).
 
-As with messages, a claim says which worker has an event before its function is called, and is taken
-over once that worker is gone. So an event is delivered at least once.
+As with messages, a claim names the worker that holds an event before its consumer is called, and
+another worker takes the claim over once that one is gone. So an event is delivered at least once.
 """
 
 import json
@@ -18,7 +18,7 @@ from ferryman.functions.routes import ConsumerRoute
 from ferryman.queue_vocab import QueueEventState
 from ferryman.services.platform import Platform
 from ferryman.services.queue import no_consumer, route_of
-from ferryman.services.routing import no_way
+from ferryman.services.routing import why_no_route
 from ferryman.store import app as app_store
 from ferryman.store import queue_delivery as queue_delivery_store
 from ferryman.store.app import AppRow
@@ -102,7 +102,7 @@ async def rescue(
     held: Collection[UUID],
     pause: Callable[[UUID, int], timedelta],
 ) -> int:
-    """Free the events of workers that are gone, and those that this one does not know it has.
+    """Free the events of dead workers, and those that this worker lost track of.
 
     ``pause`` gives the delay after a number of failures. Returns the number of events.
     """
@@ -146,7 +146,7 @@ async def _end(
 
 
 def _context(locked: OpenEvent, outcome: Outcome) -> str:
-    """Return what the next call is told: the reason, and the data that the function last gave."""
+    """Return the retry context of the next call: the reason, and the function's last data."""
     if outcome.retry_context is not None:
         return outcome.retry_context
     before = json.loads(locked.retry_context) if locked.retry_context else {}
@@ -154,7 +154,7 @@ def _context(locked: OpenEvent, outcome: Outcome) -> str:
 
 
 def _gone(app: AppRow, queue: str) -> EventUpdate:
-    why = no_way(app) if app.removed_at else no_consumer(app, queue)
+    why = why_no_route(app) if app.removed_at else no_consumer(app, queue)
     return EventUpdate(
         state=QueueEventState.FAILED, due=None, cause=FailureCause.HANDLER_MISSING, error=why
     )

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from ferryman import refusals
 from ferryman.domain.limits import OBJECTS_AT_ONCE
-from ferryman.services.known_sums import KnownSums
+from ferryman.services.sum_cache import SumCache
 from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
@@ -56,7 +56,7 @@ class HeldBytes:
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
-        self._sums = KnownSums[UUID]()
+        self._sums = SumCache[UUID]()
         self._coming: Counter[UUID] = Counter()
 
     @asynccontextmanager
@@ -85,7 +85,7 @@ class HeldBytes:
                 del self._coming[app_id]
 
     async def held(self, tx: Transaction, app_id: UUID) -> tuple[int, int] | None:
-        """Return what an app holds, a while ago, and the most that it may; None without a limit."""
+        """Return what an app held a while ago, and its limit; None without a limit."""
         if self._limit is None:
             return None
         held = await self._sums.get(app_id, partial(self._add_up, tx, app_id))
@@ -120,7 +120,7 @@ class SqlBytes:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._sums = KnownSums[str]()
+        self._sums = SumCache[str]()
 
     async def admit(
         self, database: str, usage: Callable[[str], Awaitable[tuple[int, int]]]

@@ -12,10 +12,10 @@ R = TypeVar("R")
 async def read_ahead(
     items: Iterable[T], read: Callable[[T], Awaitable[R]], *, at_once: int
 ) -> AsyncGenerator[R, None]:
-    """Yield what ``read`` returns of each item, in order, with up to ``at_once`` under way.
+    """Yield what ``read`` returns for each item, in order, with up to ``at_once`` running.
 
-    An error is raised in its turn. Closing the generator cancels what is under way, and waits for
-    it to end.
+    An error is raised in its turn. Closing the generator cancels what is running, and waits for it
+    to end.
     """
 
     async def result(item: T) -> R:

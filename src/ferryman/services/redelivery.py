@@ -65,7 +65,7 @@ async def redeliver(
 
 
 async def _record(tx: Transaction, by: Actor, request: RedeliveryRequest, *, first: int) -> None:
-    """Write the audit row with the first batch, since the later ones may not come to be."""
+    """Write the audit row with the first batch, since the call may be cut off before others."""
     asked = {name: value for name, value in to_builtins(request).items() if value is not None}
     await audit.record(
         tx,

@@ -1,7 +1,7 @@
 """Make the report of a migration, and sign it (ADR 78).
 
-All is read at one moment and written to a temporary file first: the transaction must not last as
-long as somebody's download, and the page is made of the same lines.
+All of it is read at one moment and written to a temporary file first: the transaction must not last
+as long as a download, and the page is made from the same lines.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from ferryman.wire.storage import FileProof, ProofEnd, ProofFailure, ProofProgre
 _IN_MEMORY = 1 << 20
 _BLOCK = 1 << 16
 _DIFFERENCES = 20
-"""Files that differ, of which the report names so many in each transfer."""
+"""The most damaged files that the report names for each transfer."""
 
 
 @dataclass(frozen=True, slots=True)

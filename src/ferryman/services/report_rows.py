@@ -1,4 +1,4 @@
-"""Read what the report of a migration says, section by section."""
+"""Read the contents of a migration's report, section by section."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -1,8 +1,8 @@
-"""Take over what earlier transfers sent, instead of asking for it again (ADR 0102).
+"""Copy parts that earlier transfers sent, instead of asking for them again (ADR 0102).
 
-Only files of the same app in the same migration scope, hence of one customer, are looked at: one by
-one transfer, so that not even the time of an answer depends on what others hold. Whoever asks has
-to name size and sha256 of the bytes.
+Only files of the same app in the same migration scope, and so of one customer, are considered, one
+transfer at a time: not even the time of an answer may depend on what others hold. The caller has to
+name the size and the sha256 of the bytes.
 """
 
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ async def copy_held(
 ) -> dict[tuple[UUID, int], StoredPart]:
     """Copy what earlier transfers hold into open uploads of one transfer.
 
-    Returns the parts that the uploads have now, by upload and number. A part that is not among
-    them has to be sent, whatever the reason.
+    Returns the parts that the uploads have now, by upload and number. Send each part that is not
+    among them, whatever the reason.
     """
     wanted = [each for each in wanted if each.part.size]
     if not wanted or not platform.settings.reuse_files:
@@ -67,7 +67,7 @@ async def _held(
 ) -> dict[int, HeldPart]:
     """Return where the bytes of wanted parts are, by their places."""
     async with platform.database.reading() as tx:
-        earlier = await platform.earlier_transfers.of(
+        earlier = await platform.earlier_transfer_cache.of(
             stored.transfer_id,
             lambda: held_part_store.earlier_transfers(tx, stored, tx.now - DATA_LIFE),
         )
@@ -86,7 +86,7 @@ async def _held(
 async def _remove_given_up(
     platform: Platform, stored: StoredTransfer, uploads: Sequence[UploadRow]
 ) -> None:
-    """Remove what was copied for an upload that was given up meanwhile."""
+    """Remove parts copied for an upload that has been given up since."""
     ids = {upload.upload_id for upload in uploads}
     async with platform.database.reading() as tx:
         now = await upload_store.by_ids(tx, list(ids), stored.app_id)

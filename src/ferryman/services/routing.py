@@ -23,7 +23,7 @@ def routes_of(app: AppRow, event_type: EventType) -> tuple[Route, ...]:
     return () if app.manifest is None else routes(parse_manifest(app.manifest), event_type)
 
 
-def no_way(app: AppRow) -> str:
+def why_no_route(app: AppRow) -> str:
     """Return why :func:`routes_of` is empty."""
     if app.suspended_at is not None:
         return "the app is suspended"

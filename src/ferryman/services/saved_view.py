@@ -1,4 +1,4 @@
-"""Keep views of lists for each person; nobody sees those of others."""
+"""Keep saved views of lists, separately for each person."""
 
 import re
 
@@ -16,7 +16,7 @@ _MOST = 100
 
 
 async def list_of(platform: Platform, by: Actor = PLATFORM) -> SavedViews:
-    """Return the views of whoever asks."""
+    """Return the caller's views."""
     async with platform.database.reading() as tx:
         return SavedViews(items=await saved_view_store.of_actor(tx, by.name))
 
@@ -41,7 +41,7 @@ async def save(platform: Platform, view: SavedView, by: Actor = PLATFORM) -> Sav
 
 
 async def remove(platform: Platform, view: SavedViewName, by: Actor = PLATFORM) -> SavedViews:
-    """Remove a view, and return those that are left; repeatable."""
+    """Remove a view, and return the remaining ones; repeatable."""
     for name, text in (("page", view.page), ("name", view.name)):
         check_text(name, text, longest=_NAME)
     async with platform.database.transaction() as tx:

@@ -1,4 +1,4 @@
-"""Start migrations by themselves, at a time that somebody chose (ADR 98)."""
+"""Start migrations at their scheduled time (ADR 98)."""
 
 from datetime import datetime, timedelta
 from uuid import UUID

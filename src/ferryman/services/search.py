@@ -1,4 +1,4 @@
-"""Search ids, keys, names, labels and errors, within what the caller sees."""
+"""Search ids, keys, names, labels and errors, limited to what the caller may see."""
 
 import re
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _PART_OF_ID = re.compile(r"[0-9a-f][0-9a-f-]{3,35}", re.IGNORECASE)
 
 
 async def search(platform: Platform, text: str, by: Actor = PLATFORM) -> SearchAnswer:
-    """Return what an id, a key, a name, a label or an error leads to.
+    """Return the matches of an id, a key, a name, a label or an error.
 
     Raises ``Invalid`` (``search_empty``) for a text of blanks.
     """

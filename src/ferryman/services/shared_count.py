@@ -1,7 +1,7 @@
-"""Count once for all who look: what is counted of many messages may be some seconds old.
+"""Share counts between callers: a count of many messages may be some seconds old.
 
-Who asks says how old a count may be at most. It gets older the more there is to count, so that
-open consoles cost the same beside any number of messages; few are counted again each time.
+The caller says how old a count may be at most. Larger counts are kept longer, so open consoles cost
+the same beside any number of messages; small ones are made each time.
 """
 
 from collections.abc import Awaitable, Callable, Hashable
@@ -83,12 +83,12 @@ def _age_of_kept(
     rows: Callable[[Any], int],
 ) -> float:
     """Return how old a kept count may be, by how many rows it had."""
-    found = platform.kept_answers.find(key, tx.now, max_age)
+    found = platform.answer_cache.get(key, tx.now, max_age)
     return 0 if found is None else age_of(rows(found), max_age)
 
 
 def age_of(rows: int, max_age: float) -> float:
-    """Return how old the count of so many rows may be, in seconds; 0: it is made each time."""
+    """Return how old a count of this many rows may be, in seconds; 0: count each time."""
     age = min(max_age, rows / ROWS_A_SECOND)
     return age if age >= _LEAST else 0
 
@@ -100,11 +100,11 @@ async def kept(
     age: float,
     make: Callable[[], Awaitable[T]],
 ) -> T:
-    """Return what was made for a key less than ``age`` seconds ago, or make it."""
-    found: T | None = platform.kept_answers.find(key, tx.now, age)
+    """Return what was made for a key less than ``age`` seconds ago, or make it now."""
+    found: T | None = platform.answer_cache.get(key, tx.now, age)
     if found is None:
         found = await make()
-        platform.kept_answers.keep(key, tx.now, found)
+        platform.answer_cache.put(key, tx.now, found)
     return found
 
 
@@ -120,8 +120,8 @@ async def total(
     ``query`` is all that the list depends on, what its caller may see included.
     """
     key = ("total of", query)
-    found: Total | None = platform.kept_answers.find(key, tx.now, age_of(EXACT, max_age))
+    found: Total | None = platform.answer_cache.get(key, tx.now, age_of(EXACT, max_age))
     if found is None or found.exact:
         found = await count()
-        platform.kept_answers.keep(key, tx.now, found)
+        platform.answer_cache.put(key, tx.now, found)
     return found

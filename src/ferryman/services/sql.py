@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 _LONG = 8 << 10
 _TRIES = 3
-"""How often a database is made that others drop meanwhile."""
+"""How often a database is made again when another process drops it at the same time."""
 
 _UNLIMITED = frozenset({"staging", "production"})
 """Environments without the limit of bytes that Forge has in development (sql-limits)."""
@@ -177,7 +177,7 @@ async def _make(platform: Platform, app: AppRow, secret: bytes) -> None:
 
 
 async def _secret(platform: Platform) -> bytes:
-    """Return what the names and passwords of databases are made from."""
+    """Return the secret from which names and passwords of databases are derived."""
     return await platform.app_databases.secret(lambda: secret_in(platform.database))
 
 

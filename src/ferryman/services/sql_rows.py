@@ -45,10 +45,10 @@ async def page(
     cursor: str | None,
     size: int | None,
 ) -> StateTableRowPage:
-    """Return a page of an app's rows; that they were asked for is audited.
+    """Return a page of an app's rows, and record the call in the audit log.
 
-    A page continues after the primary key of the last row, if that is of numbers and short texts,
-    else by position: then rows that are written meanwhile may be missed or come twice.
+    A page continues after the primary key of the last row, if that key consists of numbers and
+    short texts, else by position: then rows written in the meantime may be missed or come twice.
     """
     limit = page_size(size, default=100, greatest=ADMIN_PAGE)
     for text in (which.site or "", which.table or ""):

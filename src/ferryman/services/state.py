@@ -92,7 +92,7 @@ async def page(
 async def load(
     platform: Platform, name: str, request: StateLoad, by: Actor = PLATFORM
 ) -> LoadedState:
-    """Store values for an app on a site, all of them or none; those of other keys stay."""
+    """Store values for an app on a site, all of them or none; other keys keep theirs."""
     if len(request.entries) > STATE_ENTRIES:
         raise refusals.key_value.TOO_MANY_ENTRIES(limit=STATE_ENTRIES, count=len(request.entries))
     site = _site(request.site) or ""

@@ -33,7 +33,7 @@ _BATCH = 500
 _AT_ONCE = 16
 _FINDINGS = 100
 _MOST_MISSING = 1_000
-"""Stop after so many, so that an emptied store is not asked for each of a million files."""
+"""Stop after this many missing files, so that an emptied store is not asked for a million."""
 
 _LAST_KEY = UUID(int=(1 << 128) - 1)
 
@@ -147,7 +147,7 @@ async def _find_missing(
 
 
 async def _is_missing(platform: Platform, file: KeptFile) -> bool:
-    """Ask for the file itself, as it may have come after the store was listed."""
+    """Ask for the file itself, since it may have come after the store was listed."""
     try:
         await platform.objects.size(str(file.key))
     except NotFound:

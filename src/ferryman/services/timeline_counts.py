@@ -1,4 +1,4 @@
-"""How many entries a timeline has over time: what a picture of a long one is made of."""
+"""Count the entries of a timeline over time, for the picture of a long one."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,7 +35,7 @@ async def timeline_counts(
         if stored is None:
             raise refusals.transfer.NOT_FOUND(id=transfer_id)
         key = "entries over time", wanted, stored.state.status, begin, end, points
-        kept: TimelineCounts | None = platform.kept_answers.find(key, tx.now, max_age)
+        kept: TimelineCounts | None = platform.answer_cache.get(key, tx.now, max_age)
         age = 0 if kept is None else shared_count.age_of(kept.entries, max_age)
         make = partial(_count, tx, wanted, begin, end, points)
         return await shared_count.kept(platform, tx, key, age, make)

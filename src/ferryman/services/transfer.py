@@ -5,7 +5,7 @@ from uuid import UUID
 
 from ferryman import refusals
 from ferryman.clock import epoch_ms
-from ferryman.domain import life
+from ferryman.domain import lifetime
 from ferryman.domain import pause as pause_rules
 from ferryman.domain import transfer as transfer_rules
 from ferryman.domain.limits import LOG_CHARACTERS
@@ -46,7 +46,7 @@ async def load_own(tx: Transaction, app: AppRow, transfer_id: str) -> StoredTran
 async def _seen(
     tx: Transaction, app: AppRow, transfer_id: str, stored: StoredTransfer | None
 ) -> StoredTransfer:
-    """Return the app's own transfer as it is now, though its timer may not have fired yet."""
+    """Return the app's own transfer as it is now; a timer that is due may not have fired yet."""
     own = _own(app, transfer_id, stored)
     await see_caller(tx, app, own)
     if not transfer_rules.is_due(own.state, tx.now):
@@ -100,7 +100,7 @@ async def start(tx: Transaction, stored: StoredTransfer) -> StoredTransfer:
 
 
 async def on_timer(platform: Platform, transfer_id: UUID) -> bool:
-    """Apply what a due timer decides to its transfer, and set the next timer.
+    """Apply the decision of a due timer to its transfer, and set the next timer.
 
     Returns False, with nothing changed, if the timer is not due or another session holds the
     transfer.
@@ -143,7 +143,7 @@ async def view(platform: Platform, transfer_id: str, *, max_age: float = 0) -> T
     times = {
         "started_at": state.started_at,
         "deadline": limit.at if limit else None,
-        "expires_at": life.expires_at(state),
+        "expires_at": lifetime.expires_at(state),
         "export_completed_at": state.export_completed_at,
         "returned_at": state.returned_at,
         "settled_at": state.settled_at,

@@ -86,7 +86,7 @@ async def page(
 
 
 async def chosen(tx: Transaction, query: TransferQuery, reach: Reach) -> TransferFilter:
-    """Return the filter of a query, within what the caller sees."""
+    """Return the filter of a query, limited to what the caller may see."""
     check_text("text", query.text or "", longest=LABEL_CHARACTERS)
     reach = await customer_service.narrowed(tx, reach, query.customer)
     return TransferFilter(

@@ -43,7 +43,6 @@ _OUTSTANDING = 5
 _UNFINISHED = 5
 _SAMPLE = 5
 _NAMESPACES = 200
-_UPLOADED = EventType.UPLOADED
 
 
 async def transfer_snapshot(

@@ -1,7 +1,7 @@
-"""Act as the server app of a transfer, to try the cloud app by hand: on a virtual clock only.
+"""Act as the server app of a transfer, to try the cloud app by hand; on a virtual clock only.
 
-Nothing is made up: a file is uploaded and registered, and the app gets its event, by the same rules
-as those of an export.
+Nothing is faked: the file is uploaded and registered, and the app gets its event, by the rules of
+any export.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Find what is wrong now, and say why: by the first broken link of an explanation."""
+"""Find what is wrong now, and why, by the first broken link of an explanation."""
 
 import asyncio
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ async def found(platform: Platform, open_: Sequence[OpenNotice]) -> list[Trouble
 
 
 async def explained(platform: Platform, troubles: Sequence[Trouble]) -> list[Trouble]:
-    """Return troubles with what was found, why and the next step; only the first few at length."""
+    """Return troubles with what was found, why, and the next step; only the first few in detail."""
     return [
         await _explained(platform, each, at_length=place < _EXPLAINED)
         for place, each in enumerate(troubles)

@@ -61,9 +61,9 @@ async def heartbeat(
 ) -> WorkerView:
     """Record that this worker is alive; return what is due and what fails.
 
-    ``draining_since`` is what it knows of being drained, and the view has what it is to know.
-    ``idle`` says that for this reason it takes up nothing any more, and that no claim is under way.
-    ``rests`` are the ids of apps whose hosts keep dying, and the seconds until one may start.
+    ``draining_since`` is what the worker knows of being drained; the view has the current value.
+    ``idle`` says that it is drained and no claim is under way. ``rests`` are the ids of apps whose
+    hosts keep dying, with the seconds until one may start.
     """
     async with platform.database.transaction() as tx:
         draining_since = await worker_store.record_heartbeat(
@@ -80,7 +80,7 @@ async def heartbeat(
 
 
 Silent = Callable[[Mapping[UUID, datetime]], Mapping[UUID, datetime]]
-"""Of the workers and when each was seen last, by the database's clock: those that are silent."""
+"""Select the silent workers; the argument has each worker's last heartbeat (database time)."""
 
 
 async def rescue(platform: Platform, silent: Silent) -> int:
@@ -96,7 +96,7 @@ async def rescue(platform: Platform, silent: Silent) -> int:
 async def release_unheld(platform: Platform, worker_id: UUID, held: Collection[UUID]) -> int:
     """Free messages that this worker claimed without knowing it; return their number.
 
-    ``held`` are those it knows of. If the connection breaks during a claim's commit, the claim may
+    ``held`` are those it knows of. If the connection breaks while a claim commits, the claim may
     have succeeded: nobody sends its messages, and while this worker lives, nobody rescues them.
     """
     async with platform.database.transaction() as tx:

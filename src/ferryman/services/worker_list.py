@@ -18,7 +18,7 @@ from ferryman.wire.worker import RunningWorker, WorkerList
 
 
 async def every(platform: Platform) -> WorkerList:
-    """Return all workers, those that fell silent included until others take over from them."""
+    """Return all workers; silent ones are listed until others take over from them."""
     async with platform.database.reading() as tx:
         rows = await worker_store.every(tx, platform.heartbeat_timeout)
     return WorkerList(items=[_view(row) for row in rows])

@@ -42,9 +42,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A transfer as it was seen, and its state after so many acknowledgements, ``files`` of files.
+    """A transfer as it was read, and its state after ``messages`` acknowledgements.
 
-    None of the messages was acknowledged before.
+    ``files`` of them were for files. None of the messages had been acknowledged before.
     """
 
     seen: Seen
@@ -68,7 +68,7 @@ async def take_turn(tx: Transaction) -> bool:
 async def see(
     tx: Transaction, transfer_ids: Iterable[UUID], message_ids: Iterable[UUID]
 ) -> dict[UUID, Seen]:
-    """Read transfers, each with those of the ids that are messages of it."""
+    """Read transfers, each with the given ids that are messages of it."""
     rows: Any = SQL.transfers_with_messages(
         tx.connection, transfer_ids=list(transfer_ids), message_ids=list(message_ids)
     )
@@ -96,10 +96,11 @@ def _messages(row: Any) -> dict[UUID, tuple[EventType, bool]]:
 async def write(
     tx: Transaction, after: Sequence[Counted], marked: Mapping[UUID, AckStatus]
 ) -> dict[UUID, str]:
-    """Acknowledge messages and write the counts of their transfers, where these have not changed.
+    """Acknowledge messages, and write the counts of transfers that have not changed.
 
-    Returns the new row version of each transfer for which it was done. Nothing is written for one
-    that has changed since it was seen, that somebody holds, or whose messages are not as counted.
+    Returns the new row version of each transfer that was written. Nothing is written for a transfer
+    that has changed since it was read, that another session has locked, or whose messages are not
+    as counted.
     """
     rows: Any = SQL.acknowledge_unchanged(
         tx.connection,

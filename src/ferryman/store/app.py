@@ -72,7 +72,7 @@ async def add_token(tx: Transaction, app_id: UUID, audience: Audience, digest: b
 
 
 async def revoke_older_tokens(tx: Transaction, app_id: UUID) -> int:
-    """Delete all tokens of an app but those of its last registration; return their number."""
+    """Delete the tokens of all registrations of an app but the last; return their number."""
     return int(await SQL.revoke_older_tokens(tx.connection, app_id=app_id))
 
 

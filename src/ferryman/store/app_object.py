@@ -1,4 +1,4 @@
-"""Objects that Forge apps keep: what is known of each, while the object store has its bytes."""
+"""Metadata of the objects that Forge apps keep; the object store has their bytes."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ async def begin(
 
 
 async def hold_site(tx: Transaction, where: AppSite) -> int | None:
-    """Let nobody else replace objects of an app's site; return its id, or None."""
+    """Lock the objects of an app's site until the commit; return the site's id, or None."""
     held: int | None = await SQL.hold_app_site_for_objects(
         tx.connection, app_id=where.app_id, site=where.site
     )
@@ -70,7 +70,7 @@ async def hold_site(tx: Transaction, where: AppSite) -> int | None:
 
 
 async def keep(tx: Transaction, file_key: UUID, sha256: str) -> bool:
-    """Make a complete file the object of its key; False if it was given up meanwhile."""
+    """Make a complete file the object of its key; False if the file has been given up."""
     kept = await SQL.keep_app_object(tx.connection, file_key=file_key, sha256=sha256, now=tx.now)
     return kept is not None
 
@@ -139,7 +139,7 @@ async def any_of(tx: Transaction, app_site_ids: Sequence[int]) -> bool:
 
 
 async def end_all(tx: Transaction, app_site_ids: Sequence[int], size: int) -> tuple[int, int]:
-    """Let go of up to ``size`` objects of sites that the caller holds.
+    """Release up to ``size`` objects of sites that the caller has locked.
 
     Returns their number, and how many of them were complete.
     """

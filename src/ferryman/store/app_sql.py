@@ -26,7 +26,7 @@ async def sites(
 
 
 async def with_database(tx: Transaction, app_site_ids: Sequence[int]) -> list[AppSite]:
-    """Return those of the sites where there is a database."""
+    """Return the sites that have a database."""
     rows = SQL.app_sql_sites(tx.connection, app_site_ids=list(app_site_ids))
     return [AppSite(row["app_id"], row["site"]) async for row in rows]
 

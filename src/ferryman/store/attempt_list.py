@@ -79,7 +79,7 @@ async def agents(
     after: tuple[UUID, str],
     size: int,
 ) -> list[AgentView]:
-    """Return agents after an app and a name; ``silent``: only those that fell silent so long."""
+    """Return agents after an app and a name; ``silent``: only those silent for that long."""
     rows = SQL.agent_page(
         tx.connection,
         customers=customers,

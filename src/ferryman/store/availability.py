@@ -56,7 +56,7 @@ async def wait_until_available(url: str, *, size: int) -> Any:
 
 
 def is_transient(problem: BaseException) -> bool:
-    """Return whether a retry may succeed although nobody changes anything.
+    """Return whether a retry may succeed without a change of the configuration.
 
     PgBouncer reports transient and permanent problems under the same code, 08P01.
     """

@@ -35,7 +35,7 @@ class Offer:
 async def offers(
     tx: Transaction, app_ids: list[UUID], agent_ids: list[str], running: list[UUID]
 ) -> list[Offer]:
-    """Return what the agents that wait may claim, without locking it."""
+    """Return what waiting agents may claim, without locking it."""
     rows = SQL.offered_transfers(
         tx.connection,
         app_ids=app_ids,

@@ -14,12 +14,12 @@ _LOCK = 7_302_114_901
 """Advisory lock for moving the clock."""
 
 
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
-    """Count of due or running work of one kind, and the id of one of them."""
+    """The number of due or running items of one kind, and the id of one of them."""
 
     kind: str
     count: int
@@ -40,7 +40,7 @@ async def moving(database: Database) -> AsyncIterator[None]:
                 finally:
                     await SQL.unlock(connection, key=_LOCK)
                 return
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def offset(tx: Transaction) -> timedelta:

@@ -22,7 +22,7 @@ class Rights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRow:
-    """Somebody who is signed in; times are those of the wall."""
+    """A person who is signed in; times are real ones, not platform time."""
 
     session_id: UUID
     method: SignInMethod
@@ -47,7 +47,7 @@ _OF = (*Rights.__dataclass_fields__, *Person.__dataclass_fields__)
 
 
 async def insert(tx: Transaction, session: SessionRow, digest: bytes) -> None:
-    """Store a new session; those that have expired make room."""
+    """Store a new session, and delete expired ones."""
     await SQL.remove_expired_console_sessions(tx.connection, now=session.created_at)
     # A session of a token has nothing of a person, and the other way round.
     of: dict[str, Any] = {name: getattr(session.of, name, None) for name in _OF}
@@ -112,7 +112,7 @@ async def listed(tx: Transaction, session_id: UUID, now: datetime) -> ListedSess
 
 
 async def insert_link(tx: Transaction, digest: bytes, rights: Rights, expires_at: datetime) -> None:
-    """Store a link that signs somebody in once."""
+    """Store a link that signs a person in once."""
     await SQL.insert_sign_in_link(
         tx.connection,
         digest=digest,

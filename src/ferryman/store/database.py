@@ -59,7 +59,7 @@ class Transaction:
     frozen: bool = False
     """Whether the platform clock is frozen, so that it moves only when told to."""
     secrets: SecretBox = PLAIN
-    """Seals secrets that are stored, and opens those that are read."""
+    """Seals secrets before they are stored, and opens those that are read."""
 
 
 class Database:

@@ -232,7 +232,7 @@ async def record(tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
 async def recorded(
     tx: Transaction, attempts: Collection[tuple[UUID, int]]
 ) -> set[tuple[UUID, int]]:
-    """Return those of the (message id, attempt number) pairs that have a stored outcome."""
+    """Return those of the pairs (message id, attempt number) that have a stored outcome."""
     rows = SQL.recorded_attempts(
         tx.connection,
         message_ids=[message_id for message_id, _ in attempts],

@@ -90,7 +90,7 @@ async def add(
 
 
 async def hold_all(tx: Transaction, where: AppSite) -> SiteRow | None:
-    """Return what is known of an app on a site, and let nobody write there meanwhile."""
+    """Return an app's row for a site, and lock it against writes until the commit."""
     row = await SQL.hold_places(tx.connection, app_id=where.app_id, site=where.site)
     return None if row is None else SiteRow(row["app_site_id"], row["placed_by"])
 
@@ -115,5 +115,5 @@ async def values_to_place(
 
 
 async def set_placed_by(tx: Transaction, app_site_id: int, digest: bytes) -> None:
-    """Note by which entities all values are placed."""
+    """Note the digest of the entities by which all values are indexed."""
     await SQL.set_placed_by(tx.connection, app_site_id=app_site_id, digest=digest)

@@ -76,7 +76,7 @@ async def after(
 async def changes_after(
     tx: Transaction, seq: int, *, missing: Collection[int] = (), size: int
 ) -> dict[EventGroup, list[int]]:
-    """Return the numbers alone of up to ``size`` entries, and of missing ones, by their groups."""
+    """Count up to ``size`` entries, and missing ones that have come, by their groups."""
     rows = SQL.changes_after(tx.connection, after=seq, missing=list(missing), size=size)
     return {
         EventGroup(

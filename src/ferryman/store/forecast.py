@@ -48,6 +48,6 @@ async def largest(tx: Transaction, transfer_id: UUID, *, waiting: bool = False) 
 
 
 async def earlier_amount(tx: Transaction, transfer_id: UUID) -> Amount | None:
-    """Return what the newest earlier run that succeeded had; None if there was none."""
+    """Return the amount of the newest earlier run that succeeded; None if there was none."""
     row = await SQL.forecast_amount(tx.connection, transfer_id=transfer_id)
     return Amount(row["files"], row["bytes"], row["largest"]) if row and row["files"] else None

@@ -15,7 +15,7 @@ _EARLIER = 20
 
 @dataclass(frozen=True, slots=True)
 class FoundPart:
-    """A part of a file, as it was accepted, and where it begins; ``alone``: it is all of it."""
+    """An accepted part of a file, and the offset of its bytes; ``alone``: it is the whole file."""
 
     key: UUID
     part: StoredPart

@@ -21,7 +21,7 @@ _BEFORE_RELEASE = "0002_connect.sql"
 """A change that was squashed into 0001 before the first release."""
 
 _CONTRACTS = re.compile(r"\d{4}_contract_")
-"""How the name of a step begins that takes away what an earlier version uses (ADR 95)."""
+"""The beginning of the names of steps that remove what an earlier version uses (ADR 95)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,5 +169,5 @@ def _job(row: Any, *, done: int = 0, refused: int = 0) -> StoredJob:
 
 
 def _name(row: Any) -> str:
-    """Return what the audit log has as the request of an item."""
+    """Return what the audit log records as the request of an item."""
     return f"job {row['job_id']}"

@@ -134,9 +134,9 @@ async def put(
 async def hold(
     tx: Transaction, where: AppSite, key: str, *, secret: bool, entity: str = NO_ENTITY
 ) -> ValueRow | None:
-    """Return the value of a key, if there is one, and let nobody else change it meanwhile.
+    """Return the value of a key, if it has one, and lock the key until the commit.
 
-    A key that had none has to be set or deleted before the transaction ends.
+    A key without a value has to be set or deleted before the transaction ends.
     """
     row = await SQL.hold_value(
         tx.connection,
@@ -167,7 +167,7 @@ async def delete(
 
 
 async def find_site(tx: Transaction, where: AppSite) -> SiteRow | None:
-    """Return what is known of an app on a site; None if it was never there."""
+    """Return an app's row for a site; None if the app was never there."""
     return _site(await SQL.app_site(tx.connection, app_id=where.app_id, site=where.site))
 
 

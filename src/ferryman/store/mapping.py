@@ -161,7 +161,7 @@ Pairs = tuple[list[str], list[str]]
 async def find(
     tx: Transaction, transfer_id: UUID, namespace: str, keys: list[str], *, written_after: datetime
 ) -> tuple[StoredTransfer, Pairs] | None:
-    """Return a transfer, and those of the keys in its scope mapped after ``written_after``.
+    """Return a transfer, and the pairs of ``keys`` in its scope written after ``written_after``.
 
     None if there is no such transfer.
     """

@@ -8,7 +8,7 @@ from uuid import UUID
 from ferryman.store.database import SQL, Transaction
 
 _STEPS = 20
-"""How many unexpected heads to look for: a namespace may have any number of them."""
+"""How many unexpected prefixes to look for: a namespace may have any number of them."""
 
 _GREATEST = "\U0010ffff"
 _NAMESPACES = 200
@@ -89,7 +89,7 @@ async def namespaces(tx: Transaction, scope_id: UUID, start: str) -> list[tuple[
 async def loaded_heads(
     tx: Transaction, scope_id: UUID, namespace: str, heads: Sequence[str]
 ) -> list[str]:
-    """Return key prefixes up to the first slash: those of ``heads`` in use, and a few others."""
+    """Return key prefixes up to the first slash: the ``heads`` in use, and a few others."""
     rows = SQL.loaded_heads(
         tx.connection,
         migration_scope_id=scope_id,
@@ -141,7 +141,7 @@ async def of_cloud_key(
     written_after: datetime,
     size: int,
 ) -> list[tuple[str, str, datetime]]:
-    """Like :func:`listed`, up to the key ``last``: those that map to a cloud key."""
+    """Like :func:`listed`, up to the key ``last``, but only keys that map to a cloud key."""
     rows = SQL.mappings_of_cloud_key(
         tx.connection,
         namespace_id=namespace_id,

@@ -75,7 +75,7 @@ async def lock(tx: Transaction, message_id: UUID) -> StoredMessage | None:
 async def lock_many(
     tx: Transaction, transfer_id: UUID, message_ids: list[UUID]
 ) -> list[StoredMessage]:
-    """Return those of the ids that are messages of that transfer, locked."""
+    """Lock and return the given ids that are messages of the transfer."""
     rows = SQL.lock_messages_of(tx.connection, transfer_id=transfer_id, message_ids=message_ids)
     return [stored_message(row) async for row in rows]
 

@@ -82,7 +82,7 @@ async def total(tx: Transaction, choice: MessageListFilter) -> Total:
 
 @dataclass(frozen=True, slots=True)
 class MessageGroup:
-    """Messages that have one value in common, and the newest of them; None: they have none."""
+    """Messages that share one value, and the newest of them; the value None: they have none."""
 
     value: str | None
     number: int

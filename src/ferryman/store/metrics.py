@@ -11,12 +11,12 @@ from ferryman.metrics import Series
 from ferryman.store.database import SQL, Transaction
 
 _REST = "rest"
-"""What a worker stores beside its metrics: for how long no host of an app starts."""
+"""Stored beside a worker's metrics: the seconds for which no host of an app may start."""
 
 
 @dataclass(slots=True)
 class Queue:
-    """Messages queued for one app; ``oldest`` is since when the first of them has been due."""
+    """Messages queued for one app; ``oldest`` is the time at which the first became due."""
 
     app: str
     environment: str
@@ -60,7 +60,7 @@ async def workers(tx: Transaction, silence: timedelta) -> dict[UUID, list[Series
 
 
 def rest_series(rests: Mapping[str, float]) -> Iterable[Series]:
-    """Return what a worker reports of apps that rest for so many seconds, by their ids."""
+    """Return the series of resting apps that a worker reports: the seconds left, by app id."""
     return (Series(_REST, (app_id,), (seconds,)) for app_id, seconds in rests.items())
 
 

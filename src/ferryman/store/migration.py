@@ -145,7 +145,7 @@ def migration_row(row: Any) -> MigrationRow:
 
 
 def container_row(row: Any) -> Container:
-    """Read a row of the table; a ``Site`` whose users nobody selected has all of them."""
+    """Read a row of the table; a ``Site`` whose users were not selected has all of them."""
     kind = ContainerType(row["type"])
     everybody = ALL_USERS if kind is ContainerType.SITE else None
     return Container(

@@ -16,7 +16,7 @@ _LAST = UUID(int=(1 << 128) - 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRow:
-    """A notice that is told; ``ended_at`` is null while its trouble lasts."""
+    """A notice; ``ended_at`` is null while its trouble lasts."""
 
     notice_id: UUID
     kind: NoticeKind
@@ -143,7 +143,7 @@ async def set_gone(tx: Transaction, notice_ids: Sequence[UUID], at: datetime | N
 
 
 async def end(tx: Transaction, notice_ids: Sequence[UUID]) -> list[NoticeRow]:
-    """End notices, and return those that had not ended."""
+    """End notices, and return those that were open."""
     rows = SQL.end_notices(tx.connection, notice_ids=notice_ids)
     return [notice_row(row) async for row in rows]
 

@@ -1,4 +1,4 @@
-"""Sinks, where notices are told, and the queue of what they are still to be told (ADR 97)."""
+"""Sinks that receive notices, and the queue of what is still to be sent to them (ADR 97)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class SinkRow:
 
 @dataclass(frozen=True, slots=True)
 class SinkState:
-    """What a sink was told; times are platform time."""
+    """The state of a sink's deliveries; times are platform time."""
 
     waiting: int = 0
     given_up: int = 0
@@ -111,7 +111,7 @@ async def page(tx: Transaction, *, after: tuple[datetime, UUID] | None, size: in
 
 
 async def states(tx: Transaction, sink_ids: Sequence[UUID]) -> dict[UUID, SinkState]:
-    """Return what sinks were told, of those that were."""
+    """Return the state of the deliveries of the sinks that had any."""
     rows = SQL.sink_states(tx.connection, sink_ids=sink_ids)
     return {
         row["sink_id"]: SinkState(row["waiting"], row["given_up"], row["told_at"], row["error"])
@@ -151,7 +151,7 @@ async def queue(
 
 
 async def claim(tx: Transaction, lease: timedelta) -> list[Telling]:
-    """Claim what is due, one telling of each sink, for so long by the database's clock."""
+    """Claim what is due, one notice for each sink, for ``lease`` by the database's clock."""
     return [
         Telling(
             telling_id=row["telling_id"],
@@ -184,7 +184,7 @@ async def end(
 
 
 async def telling(tx: Transaction, telling_id: UUID) -> TellingRow | None:
-    """Return what became of a telling; None if its sink was removed."""
+    """Return the state of one delivery; None if its sink was removed."""
     row = await SQL.telling_by_id(tx.connection, telling_id=telling_id)
     if row is None:
         return None

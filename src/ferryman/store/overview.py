@@ -47,7 +47,7 @@ class AttemptPoint:
 
 @dataclass(frozen=True, slots=True)
 class ChartSpan:
-    """A time from ``since`` on, in so many points of equal ``width``."""
+    """A time range from ``since`` on, divided into ``points`` parts of equal ``width``."""
 
     since: datetime
     width: timedelta

@@ -22,7 +22,7 @@ _ADMIN_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"
 
 _LAST_LINES = 3
 
-_LOOK_SECONDS = 0.005
+_POLL_SECONDS = 0.005
 
 _CLOCK_SECONDS = 2
 """By how much the time of a start may be off, as pg_ctl has it."""
@@ -100,7 +100,7 @@ def _until_started(
     until = None if timeout is None else time.monotonic() + timeout
     while True:
         try:
-            return process.wait(_LOOK_SECONDS)
+            return process.wait(_POLL_SECONDS)
         except subprocess.TimeoutExpired:
             if _is_ready(folder, began):
                 # It ends by itself when it has looked once more.

@@ -96,7 +96,7 @@ async def purge_scopes(tx: Transaction, customer: str) -> int:
 
 
 async def end_expunge(tx: Transaction, customer: str) -> int:
-    """Delete the customer itself, revoke tokens for it alone, and return their number."""
+    """Delete the customer itself; revoke the tokens for it alone and return their number."""
     revoked = await SQL.revoke_customer_tokens(tx.connection, customer=customer, now=tx.now)
     await SQL.end_expunge(tx.connection, customer=customer)
     return int(revoked)

@@ -138,14 +138,14 @@ async def page(
 
 
 async def purge(tx: Transaction, app_site_ids: Sequence[int], size: int) -> int:
-    """Delete up to ``size`` events of these sites, whatever their state; return their number."""
+    """Delete up to ``size`` events of these sites, in any state; return their number."""
     return int(
         await SQL.purge_queue_events(tx.connection, app_site_ids=list(app_site_ids), size=size)
     )
 
 
 async def remove_ended(tx: Transaction, kept: timedelta, size: int) -> int:
-    """Delete up to ``size`` events that ended so long ago; return their number."""
+    """Delete up to ``size`` events that ended more than ``kept`` ago; return their number."""
     return int(await SQL.remove_ended_queue_events(tx.connection, before=tx.now - kept, size=size))
 
 

@@ -113,7 +113,7 @@ async def lock(tx: Transaction, event_ids: Collection[UUID]) -> dict[UUID, OpenE
 
 
 async def save(tx: Transaction, event_id: UUID, ended: EventUpdate) -> None:
-    """Write what the rules decided on."""
+    """Write the decisions of the rules."""
     await SQL.save_queue_event(
         tx.connection,
         id=event_id,
@@ -138,7 +138,7 @@ async def release(tx: Transaction, worker_id: UUID, event: ClaimedEvent) -> None
 async def orphans(
     tx: Transaction, worker_id: UUID, held: Collection[UUID], size: int
 ) -> dict[UUID, int]:
-    """Return events, with their attempts, that nobody delivers though they are claimed."""
+    """Return claimed events, with their attempts, whose worker is gone."""
     rows = SQL.orphaned_queue_events(tx.connection, worker_id=worker_id, held=list(held), size=size)
     return {row["queue_event_id"]: row["attempts"] async for row in rows}
 

@@ -45,7 +45,7 @@ Place = tuple[datetime, str, str, bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Who last polled for an app's work in one environment; None if nobody did."""
+    """The agent that last polled for an app's work in one environment; None if there was none."""
 
     app_id: UUID
     environment: str

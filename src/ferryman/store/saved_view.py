@@ -5,7 +5,7 @@ from ferryman.wire.saved_view import SavedView
 
 
 async def of_actor(tx: Transaction, actor: str, page: str | None = None) -> list[SavedView]:
-    """Return somebody's views, by page and name."""
+    """Return the views of one person, by page and name."""
     rows = SQL.saved_views(tx.connection, actor=actor, page=page)
     return [SavedView(**row) async for row in rows]
 

@@ -32,7 +32,7 @@ LOCK = 7_302_114_900
 _SILENT_SECONDS = 2.0
 """A longer wait is logged."""
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 log = structlog.get_logger("ferryman.database")
 
@@ -67,7 +67,7 @@ async def steps(
 
 
 async def _apply(connection: Any, name: str, patience: float, statement_seconds: float) -> bool:
-    """Apply a step; return False if another process has done so meanwhile."""
+    """Apply a step; return False if another process did so first."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     while True:
@@ -144,7 +144,7 @@ async def schema_lock(connection: Any, *, patience: float) -> AsyncIterator[None
                 client=_client(holder),
                 seconds=patience,
             )
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _missing(connection: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""What each schema step does to the tables that are there, as PostgreSQL told it.
+"""The effects of each schema step on existing tables, as PostgreSQL reported them.
 
 ``python -m tools.schema_steps`` writes ``migrations/effects.json``, and a test compares it with
 what the steps do.
@@ -14,7 +14,7 @@ from ferryman.store import history as history_store
 
 
 class TableEffect(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What a step does to a table that was there before it.
+    """The effect of a step on a table that existed before it.
 
     ``lock`` is its strongest lock, as in PostgreSQL's manual: under ``ACCESS EXCLUSIVE`` nobody
     reads or writes the table until the step ends, under ``SHARE`` and ``SHARE ROW EXCLUSIVE``
@@ -45,7 +45,7 @@ class SchemaStep:
 
 
 def schema_step(name: str) -> SchemaStep:
-    """Return what a step that this build knows does."""
+    """Return the effects of a step that this build knows."""
     first = history_store.MIGRATIONS[name].read_text().partition("\n")[0]
     return SchemaStep(name, first.removeprefix("--").strip(), _effects().get(name, []))
 

@@ -23,7 +23,7 @@ async def all_of(tx: Transaction, prefix: str) -> dict[str, tuple[bytes, datetim
 
 
 async def lock(tx: Transaction, name: str) -> bytes | None:
-    """Return a secret that nobody else can change until the transaction ends."""
+    """Return a secret, and lock it until the commit."""
     value: bytes | None = await SQL.lock_secret(tx.connection, name=name)
     return None if value is None else tx.secrets.open(value)
 
@@ -34,16 +34,16 @@ async def replace(tx: Transaction, name: str, value: bytes) -> None:
 
 
 async def keep(tx: Transaction, name: str, value: bytes, until: datetime) -> None:
-    """Store a replaced secret until it expires; those that have expired are deleted."""
+    """Store a replaced secret until it expires, and delete expired ones."""
     await SQL.remove_expired_secrets(tx.connection, now=tx.now)
     sealed = tx.secrets.seal(value)
     await SQL.insert_secret(tx.connection, name=name, value=sealed, expires_at=until)
 
 
 async def seal_again(tx: Transaction) -> int:
-    """Seal every stored secret with the current key, or store it plain without one.
+    """Seal every stored secret with the current key, or store it plain if there is none.
 
-    Returns their number. Whoever changes one of them waits until the transaction ends.
+    Returns their number. Other writers of these secrets wait until the commit.
     """
     secrets = [row async for row in SQL.all_secrets(tx.connection)]
     for row in secrets:

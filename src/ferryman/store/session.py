@@ -39,6 +39,6 @@ async def settle(connection: Any) -> None:
 
 
 async def clear(connection: Any) -> None:
-    """Reset everything a user left on the session, and apply our settings again."""
+    """Reset all that a user changed in the session, and apply our settings again."""
     await connection.reset()
     await settle(connection)

@@ -29,7 +29,7 @@ class StateRow:
 
 
 async def sites(tx: Transaction, app_id: UUID, site: str | None = None) -> dict[str, int]:
-    """Return the sites on which an app keeps something, or that one alone, with their ids."""
+    """Return the sites on which an app keeps something, or only the given one, with their ids."""
     rows = SQL.app_sites(tx.connection, app_id=app_id, site=site)
     return {row["site"]: row["app_site_id"] async for row in rows}
 
@@ -61,7 +61,7 @@ async def page(
 
 
 async def sites_of_customer(tx: Transaction, customer: str) -> list[int]:
-    """Return the ids of all apps' sites that are this customer's and nobody else's."""
+    """Return the ids of all apps' sites that belong only to this customer."""
     rows = SQL.app_sites_of_customer(tx.connection, customer=customer)
     return [row["app_site_id"] async for row in rows]
 
@@ -72,7 +72,7 @@ async def sites_of_removed(tx: Transaction) -> list[int]:
 
 
 async def hold_sites(tx: Transaction, app_site_ids: Sequence[int]) -> None:
-    """Wait for those who write there; until the transaction ends, nobody begins to."""
+    """Wait for running writes, and block new ones until the commit."""
     rows = SQL.hold_app_sites(tx.connection, app_site_ids=list(app_site_ids))
     [row async for row in rows]
 
@@ -83,7 +83,7 @@ async def purge_values(tx: Transaction, app_site_ids: Sequence[int], size: int) 
 
 
 async def purge_sites(tx: Transaction, app_site_ids: Sequence[int]) -> None:
-    """Delete what is left there; who writes now has to open the site again."""
+    """Delete the sites' rows; a new write has to open the site again."""
     await SQL.purge_app_sites(tx.connection, app_site_ids=list(app_site_ids))
 
 

@@ -91,10 +91,10 @@ async def open_uploads_in_parts(connection: Any) -> list[UUID]:
 async def loading(
     connection: Any, migrations: Sequence[str], last_values: Mapping[str, int]
 ) -> AsyncIterator[list[Table]]:
-    """Create the schema of these migrations, and yield its tables, empty, for :func:`load`.
+    """Create the schema of these migrations, and yield its empty tables, for :func:`load`.
 
-    All is one transaction: a database is restored as a whole, or stays as empty as it was. Keys,
-    indexes and triggers are back, and sequences go on, when the block is left.
+    All of it is one transaction: a database is restored as a whole, or stays empty. Leaving the
+    block restores keys, indexes, triggers and sequences.
     """
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")

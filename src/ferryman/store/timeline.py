@@ -109,7 +109,7 @@ class CountedKind:
 async def over_time(
     tx: Transaction, transfer_id: UUID, since: datetime, until: datetime | None, width: timedelta
 ) -> list[CountedKind]:
-    """Count the entries of a time by kind in each part of it, the first of which begins it."""
+    """Count the entries of a time range by kind, in parts of equal width."""
     rows = SQL.entries_over_time(
         tx.connection, transfer_id=transfer_id, since=since, until=until, width=width
     )

@@ -40,7 +40,7 @@ async def set_timer(tx: Transaction, transfer_id: UUID, due: datetime | None) ->
 async def seconds_to_next(tx: Transaction) -> float | None:
     """Return the seconds of platform time until the next timer of a transfer, or None.
 
-    Sweeps are left out, or advancing the clock by two years would stop for 1,460 of them.
+    Sweeps are left out: advancing the clock by two years would stop for each of 1,460 sweeps.
     """
     timers = await first(tx, 1)
     return (timers[0].due - tx.now).total_seconds() if timers else None

@@ -21,7 +21,7 @@ from ferryman.wire.migration import MigrationDetails, TransferBrief
 class StoredTransfer:
     """A transfer with its app and migration; ``state`` is the part the rules decide on.
 
-    ``access_scopes`` are those that apply: as declared, and never wider than registered.
+    ``access_scopes`` are the effective ones: as declared, and never wider than registered.
     """
 
     transfer_id: UUID

@@ -42,7 +42,7 @@ class TransferFilter:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A transfer's place in a list, used as a cursor: what the list is sorted by, and its id."""
+    """A transfer's place in a list, used as a cursor: its sort value and its id."""
 
     at: datetime
     transfer_id: UUID

@@ -1,4 +1,4 @@
-"""What is wrong now, added up by customer and app, and what has settled (ADR 97)."""
+"""Read what is wrong now, counted by customer and app, and which transfers settled (ADR 97)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ _APPS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingEndpoint:
-    """The endpoints of an app that are left alone, and the one that failed last."""
+    """The endpoints of an app to which deliveries are paused, and the one that failed last."""
 
     trouble: Trouble
     endpoint: str
@@ -52,19 +52,19 @@ class SettledTransfer:
 
 
 async def late(tx: Transaction, kind: NoticeKind, share: float) -> list[Trouble]:
-    """Return the apps of which a transfer has used up a share of its window."""
+    """Return the apps that have a transfer which used up a share of its window."""
     rows = SQL.late_transfers(tx.connection, share=share, now=tx.now)
     return [_trouble(kind, row, row["since"]) async for row in rows]
 
 
 async def unclaimed(tx: Transaction) -> list[Trouble]:
-    """Return the apps of which no agent takes a transfer."""
+    """Return the apps that have a transfer which no agent claims."""
     rows = SQL.unclaimed_transfers(tx.connection, patience=UNCLAIMED, now=tx.now)
     return [_trouble(NoticeKind.UNCLAIMED, row, row["since"]) async for row in rows]
 
 
 async def paused(tx: Transaction) -> list[Trouble]:
-    """Return the apps of which a transfer has been paused for long."""
+    """Return the apps that have a transfer which has been paused for long."""
     rows = SQL.paused_transfers(tx.connection, patience=PAUSED, now=tx.now)
     return [_trouble(NoticeKind.PAUSED, row, row["since"]) async for row in rows]
 
@@ -89,7 +89,7 @@ async def given_up(tx: Transaction) -> list[Trouble]:
 
 
 async def failing_endpoints(tx: Transaction) -> list[FailingEndpoint]:
-    """Return the apps of which an endpoint is left alone."""
+    """Return the apps that have an endpoint to which deliveries are paused."""
     return [
         FailingEndpoint(
             trouble=Trouble(

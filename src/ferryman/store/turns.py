@@ -9,9 +9,9 @@ CALLER: ContextVar[object] = ContextVar("CALLER", default=None)
 
 
 class Turns:
-    """Lends ``size`` turns. Of those who wait, each caller gets one before any gets a second.
+    """Lends ``size`` turns; every waiting caller gets one before any gets a second.
 
-    A caller with a thousand calls may use all turns while nobody else wants one.
+    A caller with a thousand calls may use all turns while no other caller wants one.
     """
 
     def __init__(self, size: int) -> None:

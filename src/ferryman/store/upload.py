@@ -14,7 +14,7 @@ from ferryman.vocab import GivenUp
 _FEW = 10
 
 REPEATABLE = "begin:"
-"""Prefix of resume keys that only make the call repeatable: nobody resumes the file."""
+"""Prefix of resume keys that only make the call repeatable: the file is never resumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ async def to_resume(
 
 
 async def set_store_ref(tx: Transaction, upload: UploadRow, store_ref: str) -> bool:
-    """Replace the store reference of an open upload; return False if it changed meanwhile."""
+    """Replace the store reference of an open upload; return False if it has changed since."""
     updated: Any = await SQL.set_upload_store_ref(
         tx.connection, upload_id=upload.upload_id, before=upload.store_ref, after=store_ref
     )
@@ -161,7 +161,7 @@ async def bytes_of_app(tx: Transaction, app_id: UUID) -> int:
 
 
 async def hold(tx: Transaction, upload: UploadRow) -> UploadRow:
-    """Return an upload with what it may hold by now, which nobody raises until the commit."""
+    """Lock an upload until the commit; return it with the bytes reserved for it."""
     row = await SQL.hold_upload(tx.connection, upload_id=upload.upload_id)
     if row is None:  # deleted with its transfer meanwhile
         return upload
@@ -169,7 +169,7 @@ async def hold(tx: Transaction, upload: UploadRow) -> UploadRow:
 
 
 async def reserve(tx: Transaction, upload: UploadRow) -> None:
-    """Keep what an upload may hold by now."""
+    """Store the bytes reserved for an upload."""
     await SQL.reserve_upload(
         tx.connection,
         upload_id=upload.upload_id,

@@ -15,7 +15,7 @@ from ferryman.store.message import StoredMessage, stored_message
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcess:
-    """What a worker says of itself."""
+    """The facts that a worker reports about itself."""
 
     host: str
     pid: int
@@ -51,9 +51,9 @@ async def record_heartbeat(
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker; ``heard``: it sent a heartbeat lately. Times are those of the database's clock.
+    """A worker; ``heard``: its last heartbeat is recent. Times are those of the database's clock.
 
-    One of an earlier version has neither host nor version.
+    A worker of an earlier version has neither host nor version.
     """
 
     worker_id: UUID

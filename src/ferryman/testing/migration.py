@@ -26,7 +26,7 @@ from ferryman.wire.transfer import (
     TransferView,
 )
 
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 class _Touched(Protocol):
@@ -109,7 +109,7 @@ class TestMigration:
             if time.monotonic() > limit:
                 result = result_line(self.view)
                 raise AssertionError(f"condition not met after {seconds:g} s: {result}")
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def explain(self) -> str:
         """Return the timeline, what functions printed, and the chain with its first broken link."""

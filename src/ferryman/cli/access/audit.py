@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ferryman.cli.command import Paging, command
-from ferryman.cli.narrowing import Since, Until, time_range
+from ferryman.cli.list_filters import Since, Until, time_range
 from ferryman.cli.session import Session
 from ferryman.client.text import field_lines, minute
 from ferryman.wire.audit import AuditProof, AuditRow

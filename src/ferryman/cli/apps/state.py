@@ -168,7 +168,7 @@ def reset(
     site: Site = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
-    """Delete what an app keeps on a site, or on all sites."""
+    """Delete an app's stored data on a site, or on all sites."""
     where = f"on {site}" if site else "on all sites"
     if not yes:
         typer.confirm(f"Delete all that {name} keeps {where}?", abort=True, err=True)

@@ -27,7 +27,7 @@ from ferryman.errors import PlatformError
 if TYPE_CHECKING:
     from ferryman.server.waiting import WaitingServe
 
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 _GRACE_SECONDS = 60.0
 
 _CLEARED = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
@@ -239,9 +239,9 @@ def _run(
                 env = variables(app.registered(), data_dir, token)
                 command = stack.enter_context(started(words, env))
             if command is None:
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_POLL_SECONDS)
             else:
-                status = command.wait(_LOOK_SECONDS)
+                status = command.wait(_POLL_SECONDS)
 
 
 def _fail(message: str) -> NoReturn:

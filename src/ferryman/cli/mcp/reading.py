@@ -21,8 +21,8 @@ from ferryman.cli.mcp.tool import (
     TransferId,
     described,
 )
-from ferryman.client.choices import MessageChoice, TransferChoice
 from ferryman.client.explanation import first_broken
+from ferryman.client.filters import MessageFilters, TransferFilters
 from ferryman.devtools.schemas import SchemaName, schema_text
 from ferryman.vocab import Acknowledged, IdKind, ListSort, MessageState, TransferStatus
 
@@ -133,7 +133,7 @@ def overview(call: Call, _given: Nothing) -> dict[str, Any]:
 
 def list_transfers(call: Call, given: TransferList) -> dict[str, Any]:
     """List transfers, newest first, with their status and progress."""
-    wanted = TransferChoice(
+    wanted = TransferFilters(
         status=given.status,
         app=call.session.resolve_some(IdKind.APP, given.app),
         stuck=given.stuck,
@@ -157,7 +157,7 @@ def explain_transfer(call: Call, given: OneTransfer) -> dict[str, Any]:
 
 def list_messages(call: Call, given: MessageList) -> dict[str, Any]:
     """List messages, oldest first, with their attempts, errors and the output of functions."""
-    wanted = MessageChoice(
+    wanted = MessageFilters(
         transfer_id=call.session.resolve_some(IdKind.TRANSFER, given.transfer),
         app=call.session.resolve_some(IdKind.APP, given.app),
         state=given.state,

@@ -19,7 +19,7 @@ from ferryman.devtools.migrate.request import check_app, chosen_export, plan_at,
 from ferryman.plan import Plan
 from ferryman.vocab import TransferStatus
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 Seconds = Annotated[
     float, msgspec.Meta(ge=0, le=600, description="Most seconds to wait for the outcome.")
@@ -60,7 +60,7 @@ class Duration(Arguments, frozen=True):
 
 
 def trigger_event(call: Call, given: EventToSend) -> dict[str, Any]:
-    """Send one event to the app that `ferryman dev` runs, and say what became of it."""
+    """Send one event to the app that `ferryman dev` runs, and report the result."""
     _plan(call, given.mappings)  # which gives what is missing here
     wanted = WantedEvent(
         event=given.event,
@@ -107,7 +107,7 @@ def migrate_files(call: Call, given: Files) -> dict[str, Any]:
         broken = first_broken(admin.transfers.explain(transfer_id))
         if broken is not None or time.monotonic() > limit:
             break
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     explanation = explained(admin, transfer_id)
     return call.answers.whole(
         succeeded=view.status is TransferStatus.SUCCESS and not findings(explanation),

@@ -21,7 +21,7 @@ from ferryman.sdk.listener import Listener
 
 _OURS = {"ferryman.sdk.call_listener", "ferryman.cli.migrate.listen"}
 OFFER_SECONDS = 60.0
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 
 
 def load(target: str, app: Running) -> Listener:
@@ -94,7 +94,7 @@ class Listening:
         while transfer_id not in self._returned:
             if self._admin.transfers.get(transfer_id).status.final:
                 return
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def _run(self) -> None:
         try:

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 
 from ferryman import refusals
-from ferryman.cli.migrate.listen import LOOK_SECONDS, OFFER_SECONDS, cancel_all
+from ferryman.cli.migrate.listen import OFFER_SECONDS, POLL_SECONDS, cancel_all
 from ferryman.client.admin import AdminClient
-from ferryman.client.choices import TransferChoice
+from ferryman.client.filters import TransferFilters
 from ferryman.devtools.dev.folder import Running
 from ferryman.devtools.migrate.run import Say, settle
 from ferryman.java import java_command
@@ -83,7 +83,7 @@ class JavaListening:
     def wait_returned(self, transfer_id: str) -> None:
         """Wait until the listener has returned from a transfer, or failed, or it is over."""
         while not self._ended(transfer_id):
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def _offered(self, process: "subprocess.Popen[bytes]") -> list[str]:
         limit = time.monotonic() + OFFER_SECONDS
@@ -96,7 +96,7 @@ class JavaListening:
                 raise refusals.command.JAVA_LISTENER_NOT_LOADED(
                     target=self._listener, status=status
                 )
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         raise refusals.command.TRANSFER_NOT_OFFERED(transfer="a transfer of the migration")
 
     def _ended(self, transfer_id: str) -> bool:
@@ -120,7 +120,7 @@ class JavaListening:
     def _cancel_left(self) -> None:
         """Cancel what earlier runs left behind: the agent would be given it first."""
         for status in (TransferStatus.READY, TransferStatus.IN_PROGRESS):
-            left = TransferChoice(status=status, app=self._app.cloud_app_key)
+            left = TransferFilters(status=status, app=self._app.cloud_app_key)
             page = self._admin.transfers.list(None, _MOST_LEFT, left)
             for each in page.items:
                 if each.migration_details.migration_id != self._migration_id:

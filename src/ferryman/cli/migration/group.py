@@ -6,7 +6,7 @@ import typer
 
 from ferryman.cli.command import CountedPaging, IdOptions, command
 from ferryman.cli.ids import HELP, OfApp, OfCustomer, Shown
-from ferryman.cli.narrowing import (
+from ferryman.cli.list_filters import (
     InArchive,
     OfEnvironment,
     OfSite,
@@ -16,7 +16,7 @@ from ferryman.cli.narrowing import (
     time_range,
 )
 from ferryman.cli.session import Session
-from ferryman.client.choices import MigrationChoice
+from ferryman.client.filters import MigrationFilters
 from ferryman.client.text import field_lines, instant, minute, status_text, table
 from ferryman.plan import container_of
 from ferryman.vocab import IdKind, ListSort, TransferStatus
@@ -106,7 +106,7 @@ def list_migrations(
     """List migrations, newest first."""
     heads = ("MIGRATION", "NAME", "SITE", "SOURCE", "CREATED", "STARTED", "TRANSFERS")
     begin, end = time_range(session, since, until)
-    wanted = MigrationChoice(
+    wanted = MigrationFilters(
         name=name,
         text=text,
         status=status,

@@ -8,12 +8,12 @@ from rich.filesize import decimal
 
 from ferryman.cli.command import CountedPaging, IdOptions, Paging, command
 from ferryman.cli.ids import HELP, Shown, TransferId
-from ferryman.cli.narrowing import InArchive, Narrowing, archive_of
+from ferryman.cli.list_filters import InArchive, ListFilters, archive_of
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
 from ferryman.cli.transfer.watch import show_timeline, watch
-from ferryman.client.choices import TransferChoice
 from ferryman.client.explanation import chain_lines
+from ferryman.client.filters import TransferFilters
 from ferryman.client.manifest_file import write_manifest
 from ferryman.client.text import (
     counts_of,
@@ -41,7 +41,7 @@ def list_transfers(
     session: Session,
     paging: CountedPaging,
     ids: IdOptions,
-    narrowing: Narrowing,
+    filters: ListFilters,
     *,
     status: Annotated[
         TransferStatus | None,
@@ -62,19 +62,19 @@ def list_transfers(
     ] = TransferSort.NEWEST,
 ) -> None:
     """List transfers, newest first."""
-    since, to = narrowing.times(session)
-    wanted = TransferChoice(
+    since, to = filters.times(session)
+    wanted = TransferFilters(
         status=status,
-        app=session.resolve_some(IdKind.APP, narrowing.app_name),
-        environment=narrowing.environment,
+        app=session.resolve_some(IdKind.APP, filters.app_name),
+        environment=filters.environment,
         migration_id=session.resolve_some(IdKind.MIGRATION, migration),
-        site=narrowing.site,
-        cause=narrowing.cause,
+        site=filters.site,
+        cause=filters.cause,
         since=since,
         to=to,
         text=text,
         stuck=stuck,
-        customer=narrowing.customer,
+        customer=filters.customer,
         archived=archive_of(archived),
         sort=sort,
     )

@@ -7,12 +7,12 @@ import typer
 
 from ferryman.cli.command import CountedPaging, IdOptions, command
 from ferryman.cli.ids import HELP, OfApp, OfCustomer
-from ferryman.cli.narrowing import Narrowing, Since, Until, time_range
+from ferryman.cli.list_filters import ListFilters, Since, Until, time_range
 from ferryman.cli.output.printing import print_json
 from ferryman.cli.session import Session
 from ferryman.cli.transfer.message_groups import group_lines
-from ferryman.client.choices import MessageChoice
 from ferryman.client.explanation import chain_lines
+from ferryman.client.filters import MessageFilters
 from ferryman.client.text import clean, event_name, field_lines, instant, minute, place_of
 from ferryman.vocab import Acknowledged, GroupedBy, IdKind, ListSort, MessageState
 from ferryman.wire.redelivery import RedeliveryRequest
@@ -62,7 +62,7 @@ def show(session: Session, message: MessageId) -> None:
 @command(app, "list")
 def list_messages(
     session: Session,
-    narrowing: Narrowing,
+    filters: ListFilters,
     paging: CountedPaging,
     ids: IdOptions,
     *,
@@ -103,22 +103,22 @@ def list_messages(
     """List messages of all transfers, oldest first, or count them by what they have."""
     if undelivered and state not in (None, MessageState.UNDELIVERED):
         raise typer.BadParameter(f"expected one state; found --undelivered and --state {state}.")
-    since, to = narrowing.times(session)
-    wanted = MessageChoice(
+    since, to = filters.times(session)
+    wanted = MessageFilters(
         state=MessageState.UNDELIVERED if undelivered else state,
         acknowledgement=acknowledgement,
         transfer_id=session.resolve_some(IdKind.TRANSFER, transfer),
         migration_id=session.resolve_some(IdKind.MIGRATION, migration),
-        app=session.resolve_some(IdKind.APP, narrowing.app_name),
-        environment=narrowing.environment,
-        site=narrowing.site,
-        cause=narrowing.cause,
+        app=session.resolve_some(IdKind.APP, filters.app_name),
+        environment=filters.environment,
+        site=filters.site,
+        cause=filters.cause,
         status_code=status_code,
         since=since,
         to=to,
         text=text,
         stuck=stuck,
-        customer=narrowing.customer,
+        customer=filters.customer,
         sort=sort,
     )
     if by is not None:

@@ -27,7 +27,7 @@ from ferryman.ids import new_nonce
 
 _STATE_LIFE = timedelta(minutes=10)
 _SESSION_LIFE = timedelta(hours=1)
-"""After which the provider is asked again, so whoever it refuses by then is out."""
+"""After this time the provider is asked again, so a person whom it now refuses is signed out."""
 
 _NONCE_BYTES = 32
 
@@ -129,7 +129,7 @@ async def provider_logout(
 
 
 async def _person(known: IdentityProvider, code: str, nonce: str, verifier: str) -> Person:
-    """Return whom a code stands for, and what they may do."""
+    """Return the person of a code, with their rights."""
     own, now = known.settings, wall_now()
     id_token, access_token = await known.exchange(code, verifier, now)
     try:
@@ -173,7 +173,7 @@ async def _leave(request: Request[Any, Any, Any], sessions: Sessions, sign_ins: 
 
 
 async def _cookie(sessions: Sessions, state: str) -> str:
-    """Return a name of its own for each sign-in: a browser may begin several."""
+    """Return a unique cookie name for each sign-in: a browser may begin several."""
     return f"{await sessions.cookie_name()}_{sha256(state.encode()).hexdigest()[:8]}"
 
 

@@ -10,7 +10,7 @@ import jwt
 ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
-"""Those with a public key alone: with HS256 a client's secret could sign."""
+"""Only algorithms with a public key: with HS256 a client's secret could sign."""
 
 SKEW_SECONDS = 60
 """Tolerated difference between the clocks of provider and platform."""

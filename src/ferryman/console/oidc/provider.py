@@ -110,7 +110,7 @@ class IdentityProvider:
         return tokens.id_token, tokens.access_token
 
     async def userinfo(self, access_token: str, now: datetime) -> dict[str, Any]:
-        """Return what the provider says of a person besides the id token; often their groups."""
+        """Return the claims of a person besides the id token; often their groups."""
         url = (await self.metadata(now)).userinfo_endpoint
         if url is None or not access_token:
             return {}

@@ -8,7 +8,7 @@ from ferryman.domain.person import GroupGrant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSettings:
-    """One identity provider, and what the groups that it vouches for may do here.
+    """One identity provider, and the rights of the groups that it vouches for.
 
     ``base_url`` is where browsers reach the platform.
     """

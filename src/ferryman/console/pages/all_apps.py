@@ -8,7 +8,7 @@ from ferryman.wire.customer import CustomerPage
 async def all_apps(visit: Visit) -> list[AppView]:
     """Return the apps that the session may see, oldest first, however many pages they fill.
 
-    None for who takes the list of a page alone: its filters stay as they are.
+    Returns None for a request that takes only the list of a page: its filters stay as they are.
     """
     apps: list[AppView] = []
     cursor: str | None = None if visit.wants_list_alone else ""
@@ -20,7 +20,7 @@ async def all_apps(visit: Visit) -> list[AppView]:
 
 
 async def customers_of(visit: Visit) -> list[str]:
-    """Return the customers of which a migration may be, by key, however many pages they fill."""
+    """Return the customers that a migration may belong to, by key, from all pages."""
     customers: list[str] = []
     cursor: str | None = ""
     while cursor is not None:

@@ -1,4 +1,4 @@
-"""Apps: their endpoints and tokens, and what an operator does with them."""
+"""Show apps with their endpoints and tokens, and the actions of an operator on them."""
 
 from typing import Any
 

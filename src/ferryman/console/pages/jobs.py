@@ -35,7 +35,7 @@ _WORDS = {
 
 @post("/jobs", status_code=200)
 async def plan_job(visit: OwnVisit) -> Redirect:
-    """Plan a job for what was chosen, or for all that match filters, and show it."""
+    """Plan a job for the chosen items, or for all that match filters, and show it."""
     try:
         operation = JobOperation(str(visit.form.get("operation", "")))
         request = JobRequest(operation=operation, selection=_selection(visit.form))
@@ -46,7 +46,7 @@ async def plan_job(visit: OwnVisit) -> Redirect:
 
 
 def _selection(form: Any) -> JobSelection:
-    """Return what the form says: ids, or the filters of the list that it was on."""
+    """Return the selection of the form: ids, or the filters of the list that it was on."""
     if not form.get("matching"):
         chosen = [str(each) for each in form.getall("chosen", [])]
         messages = str(form.get("operation")) == JobOperation.REDELIVER

@@ -1,4 +1,4 @@
-"""Messages by what they have in common: how many of each, and the way to them."""
+"""Count messages by a common property, with links to the messages of each group."""
 
 from typing import Annotated, Any
 

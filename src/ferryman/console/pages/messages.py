@@ -43,7 +43,7 @@ async def messages_page(
     columns: Columns = None,
     cursor: Cursor = "",
 ) -> Template:
-    """List messages, at first those that were given up, and count them by what they have."""
+    """List messages, at first those that were given up, and count them by a property."""
     wanted = "" if message_state == "any" else message_state
     shared = {"environment": environment, "cause": cause, "text": text, "statusCode": status_code}
     query = {**shared, "state": wanted, "cloudAppKey": app, "eventType": event}

@@ -36,13 +36,13 @@ from ferryman.wire.migration import Container, MappingCounts, MigrationRequest, 
 from ferryman.wire.transfer import RerunAnswer, TransferPage
 
 ARCHIVES = {Archived.ONLY.value: "only", Archived.ANY.value: "with the others"}
-"""What the filter of archived migrations is called; by default they are hidden."""
+"""Labels of the filter of archived migrations; by default they are hidden."""
 
 COLUMNS = ("app", "site", "progress", "files", "size", "time left", "started")
 """The columns of the list that can be left out."""
 
 _MAPPING_BYTES = 32 << 20
-"""The largest file of mappings that a page takes; the command line streams those of any size."""
+"""The largest file of mappings that a page accepts; the command line takes any size."""
 
 
 @get("/migrations")
@@ -62,7 +62,7 @@ async def migrations_page(
     columns: Columns = None,
     cursor: Cursor = "",
 ) -> Template:
-    """List transfers with their migrations, by whatever tells them apart."""
+    """List transfers with their migrations, with filters."""
     filters = {
         "status": status,
         "environment": environment,
@@ -179,7 +179,7 @@ async def start_migration(visit: OwnVisit, migration_id: Id) -> Redirect:
 
 @post("/migrations/{migration_id:str}/rerun", status_code=200)
 async def rerun_failed(visit: OwnVisit, migration_id: Id) -> Redirect:
-    """Re-run the transfers that were named, which are those that failed."""
+    """Re-run the named transfers, which are those that failed."""
     form: Any = visit.form
     for transfer_id in form.getall("transfer", []):
         await visit.calls.post(f"/transfers/{transfer_id}/rerun", RerunAnswer)
@@ -192,7 +192,7 @@ async def rerun_failed(visit: OwnVisit, migration_id: Id) -> Redirect:
     request_max_body_size=_MAPPING_BYTES,
 )
 async def load_mappings(visit: OwnVisit, migration_id: Id) -> Template:
-    """Load mappings from a file or from what was written, and say how many."""
+    """Load mappings from a file or from the text of the form, and show how many."""
     sent = visit.form.get("file")
     if isinstance(sent, UploadFile) and sent.filename:
         rows, csv = await sent.read(), sent.filename.lower().endswith(".csv")

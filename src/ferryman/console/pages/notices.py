@@ -1,4 +1,4 @@
-"""What the platform told without being asked, and what apps pushed to their queues."""
+"""Show notices with the sinks that receive them, and the events in queues of apps."""
 
 from asyncio import gather
 from typing import Annotated
@@ -31,7 +31,7 @@ async def notices_page(
     customer: Customer = "",
     cursor: Cursor = "",
 ) -> Template:
-    """List notices, newest first, and say where they are told."""
+    """List notices, newest first, and the sinks that receive them."""
     found = await visit.calls.get(
         "/notices",
         NoticePage,
@@ -64,7 +64,7 @@ async def queues_page(
     message_state: State = "",
     cursor: Cursor = "",
 ) -> Template:
-    """List the events that an app pushed to its queues, and what became of them."""
+    """List the events that an app pushed to its queues, with their results."""
     view, found = await gather(
         visit.calls.get(f"/apps/{app_id}", AppView),
         visit.calls.get(

@@ -26,5 +26,5 @@ Columns = Annotated[list[str] | None, QueryParameter(name="columns")]
 
 
 def shown_of(columns: Sequence[str], chosen: Sequence[str] | None) -> list[str]:
-    """Return those of a list's columns that were chosen, in the order of the list."""
+    """Return the chosen columns of a list, in the order of the list."""
     return [each for each in columns if chosen and each in chosen]

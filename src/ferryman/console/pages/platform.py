@@ -43,12 +43,12 @@ COLUMNS = ("when", "from", "operation", "of", "change")
 
 _LONGEST = 200
 _WHOLE = 8
-"""Digits of an id that nobody writes by chance."""
+"""The shortest text that is taken for the beginning of an id."""
 
 
 @get("/platform")
 async def platform_page(visit: OwnVisit) -> Template:
-    """Show what the platform needs, and whether it has it."""
+    """Show what the platform needs, and whether each of it works."""
     # First a call by which it is known who asks.
     clock = await visit.calls.get("/clock", ClockView)
     workers = None
@@ -102,7 +102,7 @@ async def mappings_page(
     cloud_key: CloudKey = "",
     cursor: Cursor = "",
 ) -> Template:
-    """Look up the mappings of a migration, or show what differs between those of two."""
+    """Look up the mappings of a migration, or compare those of two."""
     found = stored = None
     if migration and not against:
         path = f"/migrations/{migration}/mappings"
@@ -199,7 +199,7 @@ async def _seconds(visit: Visit, act: str) -> float:
 
 @get("/search")
 async def search_page(visit: OwnVisit, q: Query = "") -> Template | Redirect:
-    """Find what an id, key, label, name or error names; an id goes to its page at once."""
+    """Find the match of an id, key, label, name or error; an id leads to its page at once."""
     text = q.strip()[:_LONGEST]
     found = await visit.calls.get("/search", SearchAnswer, q=text) if text else None
     hits = [] if found is None else found.items

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from ferryman.console.crowds import crowds_of
+from ferryman.console.bins import bins_of
 from ferryman.console.marks import backlog_of, marks_of
 from ferryman.console.pages.timeline_window import Window
-from ferryman.console.picture import Picture, Sight, crowd_picture, picture_of
+from ferryman.console.picture import Frame, Picture, binned_picture, picture_of
 from ferryman.console.visit import Visit
 from ferryman.console.zoom import Zoom, steps_of
 from ferryman.wire.overview import Backlog, TimelineCounts
@@ -33,7 +33,7 @@ async def shown_of(
     backlog = None
     if not window.whole or zoom:
         backlog = await visit.calls.get(f"{path}/backlog", Backlog, maxAge=age)
-    sight = Sight(
+    frame = Frame(
         # What was chosen has an end: the present is beyond it.
         now=now if zoom.end is None else None,
         deadline=view.deadline if now is not None and zoom.end is None else None,
@@ -44,7 +44,7 @@ async def shown_of(
     if window.whole:
         until = now if zoom.end is None else zoom.end
         picture = picture_of(
-            marks_of(newest, until, view.returned_at or view.export_completed_at), sight
+            marks_of(newest, until, view.returned_at or view.export_completed_at), frame
         )
         ends = (newest[0].at, newest[-1].at + 1) if newest else (0, 1)
     else:
@@ -52,7 +52,7 @@ async def shown_of(
         counts = await visit.calls.get(
             f"{path}/timeline/counts", TimelineCounts, points=_PARTS, maxAge=age, **part
         )
-        picture = crowd_picture(crowds_of(counts), sight)
+        picture = binned_picture(bins_of(counts), frame)
         ends = (counts.since, counts.until)
     start = ends[0] if zoom.start is None else zoom.start
     seen = Zoom(start, max(start + 1, ends[1] if zoom.end is None else zoom.end))

@@ -1,4 +1,4 @@
-"""The part of a timeline that a page shows: its newest entries, or those around one of them."""
+"""Select the entries of a timeline that a page shows: the newest, or those around one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ _PICTURE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Where somebody looks: entries of a kind and of a time, beyond one or around the chosen."""
+class TimelineSelection:
+    """The selection of a reader: kind and time, and the entry beyond or around which to look."""
 
     kind: str = ""
     before: int = 0
@@ -57,31 +57,33 @@ class Window:
         return [*self.entries, *self.newest]
 
 
-async def window_of(visit: Visit, path: str, place: Look) -> Window:
+async def window_of(visit: Visit, path: str, selection: TimelineSelection) -> Window:
     """Return the entries after one, before one, around the chosen one, or the newest."""
-    timeline = _Timeline(visit, path, place.zoom)
+    timeline = _Timeline(visit, path, selection.zoom)
     page = await timeline.newest(size=_PICTURE)
     newest = page.items[::-1]
     whole = page.next_cursor is None
     rows = page
-    if place.kind and not (place.before or place.after):
-        rows = await timeline.newest(kind=place.kind)
+    if selection.kind and not (selection.before or selection.after):
+        rows = await timeline.newest(kind=selection.kind)
     shown = rows.items[:ROWS]
-    around = place.entry and shown and place.entry < shown[-1].seq
-    if place.after or place.before or around:
-        return await _elsewhere(timeline, Window([], 0, 0, newest, whole), place)
+    around = selection.entry and shown and selection.entry < shown[-1].seq
+    if selection.after or selection.before or around:
+        return await _elsewhere(timeline, Window([], 0, 0, newest, whole), selection)
     more = rows.next_cursor is not None or len(rows.items) > len(shown)
     return Window(shown[::-1], shown[-1].seq if more and shown else 0, 0, newest, whole)
 
 
-async def _elsewhere(timeline: "_Timeline", window: Window, place: Look) -> Window:
-    before, after, entry = place.before, place.after, place.entry
+async def _elsewhere(timeline: "_Timeline", window: Window, selection: TimelineSelection) -> Window:
+    before, after, entry = selection.before, selection.after, selection.entry
     around = ROWS if before or after else ROWS // 2
     earlier, later = TimelinePage(items=[]), TimelinePage(items=[])
     if not after:
-        earlier = await timeline.newest(kind=place.kind, before=before or entry + 1, size=around)
+        earlier = await timeline.newest(
+            kind=selection.kind, before=before or entry + 1, size=around
+        )
     if not before:
-        later = await timeline.page(kind=place.kind, after=after or entry, pageSize=around)
+        later = await timeline.page(kind=selection.kind, after=after or entry, pageSize=around)
     entries = [*earlier.items[::-1], *later.items]
     first, last = (entries[0].seq, entries[-1].seq) if entries else (0, 0)
     return Window(

@@ -10,10 +10,10 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Stream, Template
 
 from ferryman.console.calls import CallRefused
-from ferryman.console.entries import Teller
+from ferryman.console.entry_summary import EntrySummarizer
 from ferryman.console.pages.parameters import Id, OwnVisit
 from ferryman.console.pages.timeline_picture import shown_of
-from ferryman.console.pages.timeline_window import MOST, Look, entry_of, window_of
+from ferryman.console.pages.timeline_window import MOST, TimelineSelection, entry_of, window_of
 from ferryman.console.pages.transfer_frame import transfer_template
 from ferryman.console.visit import Visit
 from ferryman.console.zoom import ZoomInvalid, zoom_of
@@ -51,17 +51,17 @@ async def transfer_page(
     since: From = "",
     until: To = "",
 ) -> Template:
-    """Show the timeline as a picture and as rows, and what was chosen of it."""
+    """Show the timeline as a picture and as rows, with the chosen entry."""
     try:
         zoom = zoom_of(since, until)
     except ZoomInvalid as error:
         raise ValidationException(detail=str(error)) from None
-    place = Look(kind, before, after, entry, zoom)
+    selection = TimelineSelection(kind, before, after, entry, zoom)
     path, age = f"/transfers/{transfer_id}", visit.count_age
     # First: its messages are counted, which the others need as well.
     view = await visit.calls.get(path, TransferView, maxAge=age)
     window, clock, explanation = await gather(
-        window_of(visit, path, place),
+        window_of(visit, path, selection),
         visit.calls.get("/clock", ClockView),
         visit.calls.get(f"{path}/explain", TransferExplanation, maxAge=age),
     )
@@ -79,12 +79,12 @@ async def transfer_page(
         explanation=explanation,
         shown=shown,
         window=window,
-        place=place.query,
-        kept=place.kept,
+        place=selection.query,
+        kept=selection.kept,
         kind=kind,
         nouns=sorted(nouns if window.whole else nouns | _NOUNS),
         chosen=await _chosen(visit, chosen),
-        tell=Teller(window.known),
+        summary_of=EntrySummarizer(window.known),
     )
 
 

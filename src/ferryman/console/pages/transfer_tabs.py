@@ -1,7 +1,7 @@
 """The other pages of a transfer: explanation, files, messages, log, mappings, refused calls."""
 
 from asyncio import gather
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from litestar import get
 from litestar.params import QueryParameter
@@ -10,6 +10,7 @@ from litestar.response import Stream, Template
 from ferryman.console.pages.parameters import Cursor, Id, OwnVisit, State
 from ferryman.console.pages.transfer_frame import transfer_template
 from ferryman.console.pages.verify import READ_AT_ONCE
+from ferryman.console.visit import Visit
 from ferryman.wire.mapping import MissingPage
 from ferryman.wire.refused_call import RefusedCallPage
 from ferryman.wire.storage import FilePage
@@ -20,6 +21,8 @@ from ferryman.wire.transfer import (
     TransferView,
 )
 
+T = TypeVar("T")
+
 Label = Annotated[str, QueryParameter(name="label")]
 Acknowledged = Annotated[str, QueryParameter(name="acknowledgement")]
 
@@ -29,10 +32,8 @@ _ROWS = 200
 @get("/transfers/{transfer_id:str}/explain")
 async def explain_page(visit: OwnVisit, transfer_id: Id) -> Template:
     """Show the chain from the migration to its end, and the first broken link."""
-    path = f"/transfers/{transfer_id}"
-    view, explanation = await gather(
-        visit.calls.get(path, TransferView, maxAge=visit.count_age),
-        visit.calls.get(f"{path}/explain", TransferExplanation, maxAge=visit.count_age),
+    view, explanation = await _with_view(
+        visit, transfer_id, "explain", TransferExplanation, maxAge=visit.count_age
     )
     return await transfer_template(visit, view, "explain", explanation=explanation)
 
@@ -47,16 +48,14 @@ async def files_page(
     cursor: Cursor = "",
 ) -> Template:
     """List the files with their digests."""
-    path = f"/transfers/{transfer_id}"
-    view, files = await gather(
-        visit.calls.get(path, TransferView, maxAge=visit.count_age),
-        visit.calls.get(
-            f"{path}/app-data",
-            FilePage,
-            label=label,
-            acknowledgement=acknowledgement,
-            cursor=cursor,
-        ),
+    view, files = await _with_view(
+        visit,
+        transfer_id,
+        "app-data",
+        FilePage,
+        label=label,
+        acknowledgement=acknowledgement,
+        cursor=cursor,
     )
     return await transfer_template(
         visit,
@@ -80,16 +79,14 @@ async def messages_page(
     cursor: Cursor = "",
 ) -> Template:
     """List the messages with their attempts."""
-    path = f"/transfers/{transfer_id}"
-    view, messages = await gather(
-        visit.calls.get(path, TransferView, maxAge=visit.count_age),
-        visit.calls.get(
-            f"{path}/messages",
-            MessagePage,
-            state=message_state,
-            acknowledgement=acknowledgement,
-            cursor=cursor,
-        ),
+    view, messages = await _with_view(
+        visit,
+        transfer_id,
+        "messages",
+        MessagePage,
+        state=message_state,
+        acknowledgement=acknowledgement,
+        cursor=cursor,
     )
     return await transfer_template(
         visit,
@@ -103,13 +100,9 @@ async def messages_page(
 
 @get("/transfers/{transfer_id:str}/log")
 async def log_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") -> Template:
-    """Show what the app wrote to its log."""
-    path = f"/transfers/{transfer_id}"
-    view, rows = await gather(
-        visit.calls.get(path, TransferView, maxAge=visit.count_age),
-        visit.calls.get(
-            f"{path}/timeline", TimelinePage, kind="log", cursor=cursor, pageSize=_ROWS
-        ),
+    """Show the app's log."""
+    view, rows = await _with_view(
+        visit, transfer_id, "timeline", TimelinePage, kind="log", cursor=cursor, pageSize=_ROWS
     )
     return await transfer_template(visit, view, "log", rows=rows)
 
@@ -117,10 +110,8 @@ async def log_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") -> Tem
 @get("/transfers/{transfer_id:str}/missing")
 async def missing_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") -> Template:
     """List the keys that the app looked up and did not find."""
-    path = f"/transfers/{transfer_id}"
-    view, missing = await gather(
-        visit.calls.get(path, TransferView, maxAge=visit.count_age),
-        visit.calls.get(f"{path}/mappings/missing", MissingPage, cursor=cursor),
+    view, missing = await _with_view(
+        visit, transfer_id, "mappings/missing", MissingPage, cursor=cursor
     )
     return await transfer_template(visit, view, "missing", missing=missing)
 
@@ -128,10 +119,8 @@ async def missing_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") ->
 @get("/transfers/{transfer_id:str}/refused")
 async def refused_page(visit: OwnVisit, transfer_id: Id, cursor: Cursor = "") -> Template:
     """List the calls that were refused to the app."""
-    path = f"/transfers/{transfer_id}"
-    view, refused = await gather(
-        visit.calls.get(path, TransferView, maxAge=visit.count_age),
-        visit.calls.get(f"{path}/refused-calls", RefusedCallPage, cursor=cursor),
+    view, refused = await _with_view(
+        visit, transfer_id, "refused-calls", RefusedCallPage, cursor=cursor
     )
     return await transfer_template(visit, view, "refused", refused=refused)
 
@@ -146,6 +135,17 @@ async def download_manifest(visit: OwnVisit, transfer_id: Id) -> Stream:
         visit.calls.stream(f"{path}/manifest", ""),
         media_type="application/json",
         headers={"Content-Disposition": name},
+    )
+
+
+async def _with_view(
+    visit: Visit, transfer_id: str, call: str, kind: type[T], /, **query: object
+) -> tuple[TransferView, T]:
+    """Return a transfer, and the answer of a call below it."""
+    path = f"/transfers/{transfer_id}"
+    return await gather(
+        visit.calls.get(path, TransferView, maxAge=visit.count_age),
+        visit.calls.get(f"{path}/{call}", kind, **query),
     )
 
 

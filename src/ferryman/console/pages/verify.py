@@ -1,4 +1,4 @@
-"""Read the files of a transfer again, and show those that are not as they were accepted."""
+"""Read the files of a transfer again, and show those that differ from the accepted ones."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ from ferryman.wire.storage import FileProof, ProofEnd, ProofFailure, ProofLine
 from ferryman.wire.transfer import TransferView
 
 READ_AT_ONCE = 1 << 30
-"""Bytes that are read while somebody waits for the page; the command line follows more."""
+"""Bytes that are read while a person waits for the page; use the command line for more."""
 
 _SHOWN = 200
 _GOOD = ("PROVEN", "DELETED")

@@ -14,7 +14,7 @@ _PASSING = ("cursor",)
 
 
 async def views_of(visit: Visit, page: str) -> list[SavedView]:
-    """Return the views of a page that its visitor keeps; none for who takes its list alone."""
+    """Return the visitor's saved views of a page; none for a request that takes only its list."""
     if visit.wants_list_alone:
         return []
     found = await visit.calls.get("/views", SavedViews)

@@ -27,7 +27,7 @@ from ferryman.sdk.errors import ClientError
 FAILURES = (ChildEndedError, ClientError, steps.StepError)
 # The app is notified only after the end; nothing else shows that it was.
 LAST_EVENT_SECONDS = 60.0
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 # How the platform answers while its database, or its store, is away.
 _AWAY = 503
 # It waits for its listener; but when we leave in the middle, the export is started again anyway.
@@ -136,7 +136,7 @@ def watch(
             children.check()
             if time.monotonic() > limit:
                 raise steps.StepError(f"The transfer was not settled within {timeout:.0f} s.")
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
 def wait_for_events(folder: Path, events: int) -> int:
@@ -147,4 +147,4 @@ def wait_for_events(folder: Path, events: int) -> int:
             received: int = db.execute("SELECT count(*) FROM events").fetchone()[0]
         if received >= events or time.monotonic() > limit:
             return received
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)

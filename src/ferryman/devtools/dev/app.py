@@ -38,7 +38,7 @@ from ferryman.sdk.errors import ClientError
 from ferryman.vocab import AppKind
 from ferryman.wire.app import AppRegistration
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _FETCH_SECONDS = 2.0
 
 
@@ -101,7 +101,7 @@ class DevApp:
             yield from self._services.new_lines()
 
     def _refreshed(self) -> Iterator[Line]:
-        if time.monotonic() - self._last < _LOOK_SECONDS:
+        if time.monotonic() - self._last < _POLL_SECONDS:
             return
         self._last = time.monotonic()
         now, built = self._stamps(), stamps(name for name, *_ in self._built)

@@ -22,7 +22,7 @@ from ferryman.store import timer as timer_store
 from ferryman.vocab import MessageState
 
 _LATE = timedelta(hours=6)
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 _GRAIN = timedelta(milliseconds=10)
 _ERROR_CHARACTERS = 600
 _MOST_MESSAGES = 1000
@@ -79,7 +79,7 @@ class DeliveryScheduler:
         while not stop.is_set():
             if not self._open.is_set() or not await self._step():
                 self._gate.changed.clear()
-                await wait_for_event(self._gate.changed, _LOOK_SECONDS)
+                await wait_for_event(self._gate.changed, _POLL_SECONDS)
 
     async def _step(self) -> bool:
         """Take the next step; return False if there is none yet."""

@@ -23,7 +23,7 @@ from ferryman.vocab import (
 from ferryman.wire.migration import MigrationRequest
 from ferryman.wire.transfer import MessageView
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _PIECE = 1 << 20
 _FAILED = (AttemptOutcome.FAILED, AttemptOutcome.LOST)
 _RUNNING = "RUNNING"
@@ -102,7 +102,7 @@ def outcome(
         message = found[-1] if found else None
         if (message is not None and _known(message, kind)) or time.monotonic() > limit:
             return message
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def succeeded(message: MessageView | None, kind: AppKind) -> bool:

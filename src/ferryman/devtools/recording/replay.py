@@ -35,7 +35,7 @@ from ferryman.wire.recording import RecordedFile, ReplayedFile, ReplayRequest
 from ferryman.wire.transfer import TransferView
 from ferryman.wire.upload import PartRequest
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _AFTERWARDS_SECONDS = 900.0
 """Platform time for the event that the transfer settled, and its attempts."""
 _MOST_ROUNDS = 50
@@ -242,7 +242,7 @@ class Replay:
                 run.transfer.acknowledged and view.acknowledged >= run.transfer.acknowledged
             ):
                 return
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def _view(self) -> TransferView:
         return self._admin.transfers.get(self._id)

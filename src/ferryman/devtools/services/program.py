@@ -20,7 +20,7 @@ PROXY = "FORGE_EGRESS_PROXY_URL"
 _NOTE = "service-{key}.group"
 _LAST_LINES = 15
 _LINE_BYTES = 1 << 14
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _GRACE_SECONDS = 10.0
 _LAST_SECONDS = 1.0
 
@@ -90,7 +90,7 @@ class Program:
         """Wait until it has ended; return its exit status."""
         # The process is not a child that asyncio may reap: its group would lose its id.
         while (status := self.status) is None:  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         return status
 
     async def end(self) -> None:

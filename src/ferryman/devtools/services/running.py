@@ -28,7 +28,7 @@ from ferryman.errors import PlatformError
 from ferryman.functions.overrides import Overrides
 from ferryman.functions.service_override import ServiceOverride
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _IDLE_SECONDS = 1.0
 _FREE_LOOKS = 5
@@ -136,7 +136,7 @@ class RunningService:
             looks += 1
             if looks > _FREE_LOOKS:
                 raise refusals.service.PORT_TAKEN(port=spec.port, key=spec.key)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         self._program = await Program.start(
             spec.override.command,
             key=spec.key,
@@ -190,7 +190,7 @@ class RunningService:
                     found=found,
                     lines=self._output.last(),
                 )
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _supervise(self, session: aiohttp.ClientSession, program: Program) -> None:
         """Start the program again whenever it ends, after pauses that grow."""

@@ -135,9 +135,9 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The number of workers seen within ``silence``, and those of them that are failing.
+    """The number of workers seen within ``silence``, and the failing ones among them.
 
-    ``draining`` is how many of them claim nothing more; they are not among the failing ones.
+    ``draining`` is the number of workers that claim nothing more; they never count as failing.
     """
 
     alive: int

@@ -7,7 +7,7 @@ survived, are history and break nothing.
 from collections.abc import Callable
 from datetime import datetime
 
-from ferryman.domain import life
+from ferryman.domain import lifetime
 from ferryman.domain.diagnosis.acknowledgement import acknowledgement, failed_late, progress
 from ferryman.domain.diagnosis.delivery import calls, deliveries, events
 from ferryman.domain.diagnosis.link import Link, broken_link, ok_link
@@ -33,7 +33,7 @@ def chain(snapshot: TransferSnapshot) -> tuple[list[Link], str | None]:
 
 
 def _ended_by_hand(snapshot: TransferSnapshot) -> bool:
-    """Return whether an admin ended it, so that unfinished work is nobody's fault."""
+    """Return whether an admin ended the transfer, so that unfinished work is no failure."""
     skipped = snapshot.transfer.status is TransferStatus.SKIPPED and snapshot.skipped_by is None
     cancelled = snapshot.transfer.cancel_requested_at is not None
     return skipped or (cancelled and not snapshot.settled_well)
@@ -214,7 +214,7 @@ def _end(snapshot: TransferSnapshot) -> Link | None:
         return broken_link("end", "cancelled", at=instant(state.cancel_requested_at))
     if state.settled_at is None:
         return None
-    expiry = life.expires_at(state)
+    expiry = lifetime.expires_at(state)
     timed_out = state.status is TransferStatus.TIMED_OUT
     expired = timed_out and expiry is not None and state.settled_at >= expiry
     causes = {TransferStatus.SKIPPED: "skipped", TransferStatus.TIMED_OUT: "timed_out"}

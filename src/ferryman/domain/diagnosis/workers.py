@@ -8,7 +8,7 @@ _NAME = "workers"
 
 
 def workers(snapshot: TransferSnapshot) -> Link | None:
-    """Check that somebody delivers what is waiting, and settles what is running."""
+    """Check that workers run to deliver what is waiting and to settle what is running."""
     runs = snapshot.transfer.started_at is not None and not snapshot.transfer.status.final
     return link_of_workers(snapshot.workers) if runs or snapshot.waiting else None
 

@@ -51,7 +51,7 @@ class Access:
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """Return the ports of all hosts, of those that a manifest grants a hundred at most."""
+        """Return the ports of all hosts; of those that a manifest grants, at most a hundred."""
         own = {allowed.port for allowed in self.platform}
         granted = sorted({allowed.port for allowed in self.granted} - own)
         return *sorted(own), *granted[:_MOST_PORTS]
@@ -68,7 +68,7 @@ class Access:
         )
 
     def trusted(self, host: str, port: int) -> bool | None:
-        """Return whether the operator gave this host and port; None if nobody did."""
+        """Return whether the operator allowed this host and port; None if no setting names them."""
         if any(allowed.covers(host, port) for allowed in self.platform):
             return True
         return False if any(allowed.covers(host, port) for allowed in self.granted) else None

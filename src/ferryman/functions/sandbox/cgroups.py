@@ -127,7 +127,7 @@ def own_cgroups(process: Path = OURS) -> Cgroups:
 
 
 def _enabled(parent: Path) -> bool:
-    """Return whether groups in a folder of version 2 are ours to make, with both limits."""
+    """Return whether we may create groups in a folder of version 2, with both limits."""
     control = parent / "cgroup.subtree_control"
     for name in _DELEGATED:
         with suppress(OSError):

@@ -22,7 +22,7 @@ _FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6, and AF_NETLINK, which getaddrinfo asks for addresses."""
 _NETLINK, _ROUTE = 16, 0
 _TERMINAL = (0x5412, 0x541C)
-"""TIOCSTI and TIOCLINUX, which type into somebody else's terminal."""
+"""TIOCSTI and TIOCLINUX, which type into another terminal."""
 
 Instruction = tuple[int, int, int, int]
 

@@ -1,7 +1,7 @@
-"""The name server of a sandbox: it answers the names an app may reach, and never asks anybody.
+"""The name server of a sandbox: it answers only names that an app may reach, and forwards nothing.
 
-Each name gets an address of 127.64.0.0/16 of its own, so an accepted connection tells which name
-was meant. Since nothing is passed on, nothing leaks by the names that are asked for.
+Each name gets its own address in 127.64.0.0/16, so an accepted connection tells which name was
+meant. Since no query is forwarded, none can leak data.
 """
 
 import struct

@@ -32,7 +32,7 @@ _START_SECONDS = 20.0
 _CHECK_SECONDS = 10.0
 _OPEN_FILES = 16_384
 _ELSEWHERE = "192.0.2.1"
-"""An address that is nobody's."""
+"""An address that no machine has."""
 _CHECK = Path(__file__).with_name("inside") / "check.py"
 _SYSCTLS = (
     ("kernel/unprivileged_userns_clone", "0", "set kernel.unprivileged_userns_clone to 1"),
@@ -150,7 +150,7 @@ async def _try_node(sandbox: Sandbox) -> str:
 
 
 def _allow_open_files() -> None:
-    """Allow this process as many open files as it may have: a connection takes six."""
+    """Raise this process's limit of open files to its maximum: a connection takes six."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
     if soft < limit:
@@ -173,7 +173,7 @@ def _advice() -> str:
 
 @asynccontextmanager
 async def _greeter() -> AsyncIterator[int]:
-    """Serve one byte to whoever connects; yields the port."""
+    """Serve one byte to each client; yields the port."""
 
     async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b".")

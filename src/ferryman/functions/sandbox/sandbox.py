@@ -48,7 +48,7 @@ class Sandbox:
         )
 
     def plan(self, access: Access, memory_bytes: int, uid: int) -> dict[str, object]:
-        """Return what the first process has to do."""
+        """Return the plan of the first process in the sandbox."""
         watched = 0 if self.cgroups.memory else self.memory_in_sum(memory_bytes)
         here = [address for address in access.addresses if not address.startswith("127.")]
         places: list[tuple[str, int]] = [("0.0.0.0", port) for port in access.ports]  # noqa: S104 - the sandbox's own

@@ -178,13 +178,13 @@ class S3Bucket:
             await self.client.delete_object(**self.name(key))
 
     async def open_uploads(self) -> AsyncIterator[OpenUpload]:
-        """Yield every open multipart upload of ours."""
+        """Yield every open multipart upload under our prefix."""
         async for upload in self._pages("list_multipart_uploads", "Uploads"):
             if is_key(key := self._key(upload)):
                 yield OpenUpload(key, upload["UploadId"], upload["Initiated"])
 
     async def keys_of_objects(self) -> AsyncIterator[str]:
-        """Yield the key of every object of ours."""
+        """Yield the key of every object under our prefix."""
         async for entry in self._pages("list_objects_v2", "Contents"):
             if is_key(key := self._key(entry)):
                 yield key

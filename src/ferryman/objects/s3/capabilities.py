@@ -30,7 +30,7 @@ _DATA, _OTHER = b"these bytes, and", b"no others at all"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """How a store behaves; the defaults are those of S3 itself."""
+    """The capabilities of a store; the defaults are those of S3 itself."""
 
     replaces_nothing: bool = True
     verifies_sha256: bool = True
@@ -196,7 +196,7 @@ async def probe_capabilities(probe: Probe) -> Capabilities:
     """Run all checks concurrently.
 
     Raises ``ConfigError`` (``store_unsuitable``) for a store that the address does not allow, and
-    what the client raises. Scratch objects are removed in every case.
+    whatever the client raises. Scratch objects are removed in every case.
     """
     results = await asyncio.gather(
         *(trial.run(probe) for trial in CAPABILITY_CHECKS), return_exceptions=True

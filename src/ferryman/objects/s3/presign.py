@@ -23,7 +23,7 @@ CONTENT_SHA256 = "x-amz-content-sha256"
 """The header in which a URL can sign the digest of its body; not all stores verify it."""
 
 SHA256_DIGITS = 64
-"""The length of a sha256 in hex, by which it differs from an md5."""
+"""The length of a sha256 in hex, which tells it from an md5."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,10 +61,10 @@ class SmallFile:
         return [self._part(etag_of(head))]
 
     def parts_listed(self, size: int, etag: str) -> list[Part]:
-        """Return the object of which a list tells size and etag as the only part, or none.
+        """Return the parts of an object by its size and etag in a list: this one part, or none.
 
-        A list has no mark: the etag must be the signed md5, or that of a plain PUT in a store that
-        verified the signed sha256.
+        A list does not show the mark: the etag must be the signed md5, or that of a plain PUT in a
+        store that verified the signed sha256.
         """
         plain = is_plain(etag) if len(self.digest) == SHA256_DIGITS else etag == self.digest
         return [self._part(etag)] if size == self.size and plain else []

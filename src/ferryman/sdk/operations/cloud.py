@@ -1,6 +1,6 @@
 """The calls that both kinds of cloud app share, and those of Forge.
 
-``base`` says which of the two REST APIs is meant.
+``base`` is the path of one of the two REST APIs.
 """
 
 from collections.abc import Iterable, Sequence

@@ -20,7 +20,7 @@ def get_webhooks() -> Operation[Webhooks]:
 
 
 def set_webhooks(endpoints: Sequence[str]) -> Operation[Webhooks]:
-    """Replace the addresses, all of them."""
+    """Replace all addresses."""
     body = Webhooks(endpoints=list(endpoints))
     return json_operation("PUT", f"{CONNECT}/webhook", Webhooks, body=body)
 
@@ -53,7 +53,7 @@ def leave_feedback(transfer_id: str, details: dict[str, Any]) -> Operation[None]
 
 
 def listener_error(exchange: Exchange, transfer_id: str) -> Flow[ListenerError | None]:
-    """Ask what the listener threw."""
+    """Ask which exception the listener threw."""
     path = f"{CONNECT}/error/{segment(transfer_id)}"
     try:
         return (yield from exchange.call(json_operation("GET", path, ListenerError)))

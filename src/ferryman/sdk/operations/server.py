@@ -1,4 +1,4 @@
-"""The calls of the server surface: what a gateway and an agent may ask."""
+"""The calls of the server surface, for gateways and agents."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -77,7 +77,7 @@ def complete_batch(files: list[CompleteFile]) -> Operation[list[CompletedFile]]:
 
 
 def upload_state(upload_id: str) -> Operation[UploadState]:
-    """Ask what the store holds of a file."""
+    """Ask which parts of a file the store holds."""
     return json_operation("GET", _upload(upload_id), UploadState)
 
 
@@ -107,7 +107,7 @@ def give_up_upload(upload_id: str, reason: GivenUp, detail: str | None = None) -
 
 
 def complete_export(transfer_id: str, *, abandon_unfinished: bool = False) -> Operation[None]:
-    """Say that no more files follow; refused while one of them is unfinished."""
+    """Declare that no more files follow; refused while a file is unfinished."""
     return plain_operation(
         "POST",
         f"{_transfer(transfer_id)}/complete-export",
@@ -202,6 +202,6 @@ def complete_check(check: CheckBegun, part: StoredPart) -> Operation[CheckUrl]:
 
 
 def remove_check(check: CheckBegun) -> Operation[None]:
-    """Remove what a trial stored."""
+    """Delete the file that a trial stored."""
     path = f"/server/v1/checks/{segment(check.check_id)}"
     return plain_operation("DELETE", path, query={"uploadRef": check.upload_ref})

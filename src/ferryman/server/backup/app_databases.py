@@ -27,7 +27,7 @@ from ferryman.store.mariadb.server import EmbeddedMariaDB
 T = TypeVar("T")
 
 _TRIES = 5
-"""How often a database is read whose tables are altered meanwhile."""
+"""How often a database is read again if its tables are altered in the meantime."""
 
 
 def check_possible(settings: Settings, manifest: BackupManifest) -> None:
@@ -70,7 +70,7 @@ class AppCopies:
         self._servers.close()
 
     async def copy(self, pool: Any, place: BackupPlace, folder: str) -> list[DatabaseCopy]:
-        """Copy those that a platform's database names.
+        """Copy the databases that a platform's database names.
 
         Raises ``OutsideError`` where there is no MariaDB.
         """
@@ -87,9 +87,9 @@ class AppCopies:
         ]
 
     async def check_empty(self, copies: Sequence[DatabaseCopy], *, resumed: bool) -> None:
-        """Refuse a MariaDB that has one of them (``restore_sql_not_empty``).
+        """Refuse a MariaDB that has one of the databases (``restore_sql_not_empty``).
 
-        It may be that of a platform that runs. One that is ``resumed`` may have finished some.
+        It may be that of a running platform. A restore that is ``resumed`` may have finished some.
         """
         for copied in copies:
             await self._is_whole(copied, resumed=resumed)
@@ -120,7 +120,7 @@ class AppCopies:
         return left_out
 
     async def verify(self, copies: Sequence[DatabaseCopy]) -> list[FileProblem]:
-        """Read all of them, and return those that are not as they were copied."""
+        """Read all databases again, and return those that differ from their copies."""
         return [
             FileProblem(key=f"SQL database of {copied.site}", found="other tables or rows")
             for copied in copies
@@ -199,7 +199,7 @@ async def _unaltered(read: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _ignore(_chunk: bytes) -> None:
-    """Keep nothing of what is read."""
+    """Drop everything that is read."""
 
 
 class _Digest:

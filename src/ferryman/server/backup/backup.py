@@ -52,9 +52,10 @@ from ferryman.wire.base import Wire
 
 
 class BackupReport(Wire, frozen=True):
-    """What a backup holds, and what of it is new. ``moment`` is epoch milliseconds.
+    """The contents of a backup, and which of them are new. ``moment`` is epoch milliseconds.
 
-    ``databases`` are those of apps in a MariaDB; ``left_out_databases`` it does not hold.
+    ``databases`` are those of apps in a MariaDB; ``left_out_databases`` are missing from the
+    backup.
     """
 
     place: str

@@ -1,4 +1,4 @@
-"""What a backup finds in its place: the one before, and what a cut one left; no sweep meanwhile."""
+"""Read what is in a backup's place, the last one or a cut one's rest, and hold off sweeps."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -27,7 +27,7 @@ class EncryptedFolder(Folder):
         self._keys = keys
 
     def note_key(self) -> None:
-        """Note the key that what is restored needs, before the first file."""
+        """Note, before the first file, the key that the restored files need."""
         check_keys(self.root.parent / "keys", self._keys, note=True)
 
     def remove_plain(self) -> None:

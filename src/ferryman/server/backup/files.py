@@ -26,7 +26,7 @@ _MOST_PROBLEMS = 1_000
 
 @dataclass
 class CopyTally:
-    """What was done with the files so far."""
+    """Counts of the files so far: all, the copied, the removed and the missing ones."""
 
     files: int = 0
     bytes: int = 0
@@ -55,7 +55,7 @@ class Ascending(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file to back up, its entry in the backup before, and the size of what is there."""
+    """A file to back up, its entry in the last backup, and the size of the copy that is there."""
 
     file: KeptBytes
     before: IndexEntry | None
@@ -163,7 +163,7 @@ class FileBackup:
         return await self._place.put(object_name(key), chunks())
 
     async def _missing(self, file: KeptBytes) -> None:
-        """Note a file that the store has no more: deleted meanwhile, or lost."""
+        """Note a file that the store no longer has: it was deleted, or lost."""
         if await self._is_kept(file.key):
             self._problem(str(file.key), "the store has no such file")
         else:
@@ -189,7 +189,7 @@ class Proof:
             self._parts.update(chunk)
 
     def difference(self, written: Written) -> str | None:
-        """Say how the bytes that were written differ from those that were accepted."""
+        """Describe how the written bytes differ from the accepted ones."""
         file = self._file
         if written.size != file.size:
             return f"{file.size} bytes were accepted, {written.size} are there"

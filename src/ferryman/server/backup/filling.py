@@ -1,4 +1,4 @@
-"""Fill an empty object store with the files of a backup, each checked as it is copied."""
+"""Fill an empty object store with the files of a backup, and check each as it is copied."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -46,7 +46,7 @@ class Target:
             raise refusals.backup.STORE_NOT_EMPTY(name=name)
 
     async def clear(self) -> None:
-        """Remove what was restored; a folder goes with the data folder."""
+        """Remove the restored files; a folder goes with the data folder."""
         if self.folder is None:
             async for name, _ in self.place.files(""):
                 await self.place.delete(name)

@@ -55,7 +55,7 @@ class DatabaseCopy(Wire, frozen=True):
 
 
 class FileProblem(Wire, frozen=True):
-    """A file that was not in the store as it was accepted, and how it differs."""
+    """A file that differed in the store from the accepted one, and how."""
 
     key: str
     found: str
@@ -86,7 +86,7 @@ class BackupManifest(Wire, frozen=True):
 
     @property
     def all_kept(self) -> list[Kept]:
-        """Return all files but those of app data and the manifest itself."""
+        """Return all files except app data and the manifest itself."""
         tables = [table.kept for table in self.tables]
         return [*tables, *(copied.kept for copied in self.databases), self.index]
 

@@ -1,4 +1,4 @@
-"""Open what a backup reads or a restore fills: a place, a platform's database and its files."""
+"""Open the source of a backup or the target of a restore: place, database and files."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ async def open_place(address: str) -> AsyncIterator[BackupPlace]:
 
 @asynccontextmanager
 async def place_to_read(address: str) -> AsyncIterator[BackupPlace]:
-    """Yield the place of a backup, with no other backup to it meanwhile if it is a folder.
+    """Yield the place of a backup; if it is a folder, no other backup may write there meanwhile.
 
     Raises ``ConfigError`` (``backup_in_use``).
     """
@@ -51,7 +51,7 @@ async def place_to_read(address: str) -> AsyncIterator[BackupPlace]:
 
 @asynccontextmanager
 async def place_to_fill(address: str) -> AsyncIterator[BackupPlace]:
-    """Yield the place of a new backup, for us alone if it is a folder.
+    """Yield the place of a new backup; a folder is locked for us alone.
 
     Raises ``ConfigError``: ``backup_in_use`` or ``backup_place_foreign``.
     """
@@ -88,7 +88,7 @@ def check_apart(settings: Settings, address: str) -> None:
 
 
 def _check_folder(place: Folder) -> None:
-    """Refuse a folder with anything but a backup: its files would be taken for ours, and go."""
+    """Refuse a folder that holds anything but a backup: we would delete those files as our own."""
     for name in left_in(place.root):
         if name not in (NAME, OBJECTS.rstrip("/"), DATABASE.rstrip("/"), *Folder.own):
             raise refusals.backup.PLACE_FOREIGN(place=place, name=name)
@@ -96,7 +96,7 @@ def _check_folder(place: Folder) -> None:
 
 @asynccontextmanager
 async def open_platform(settings: Settings, url: str) -> AsyncIterator[Platform]:
-    """Yield a platform to read from, whose schema is left as it is."""
+    """Yield a platform to read from; its schema is left as it is."""
     pool = await wait_until_available(url, size=max(4, settings.database_pool))
     try:
         async with AsyncExitStack() as stack:
@@ -154,7 +154,7 @@ def _absolute(path: str) -> Path:
 
 
 def left_in(folder: Path) -> list[str]:
-    """Return what is in a folder, which need not exist; a new disk is empty."""
+    """Return the names in a folder; none if it does not exist, or on a new disk."""
     if not folder.is_dir():
         return []
     return sorted(path.name for path in folder.iterdir() if path.name != LOST_AND_FOUND)

@@ -27,7 +27,7 @@ _LOCK = "lock"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: its size in bytes, and its digest in hex."""
+    """A written file: its size in bytes, and its digest in hex."""
 
     size: int
     sha256: str
@@ -59,10 +59,10 @@ class BackupPlace(Protocol):
 
 
 class Folder:
-    """A place in a folder of this machine, which nobody else can enter."""
+    """A place in a folder of this machine that no other user can enter."""
 
     own = (_DRAFTS, _LOCK)
-    """What is in it besides files of a backup."""
+    """The names in the folder that are no files of a backup."""
 
     def __init__(self, root: Path, drafts: Path | None = None) -> None:
         self.root = root
@@ -103,7 +103,7 @@ class Folder:
             raise refusals.backup.IN_USE(place=self.root) from None
 
     def clear_drafts(self) -> None:
-        """Make the folder; remove what a killed process left half-written."""
+        """Make the folder; remove half-written files of a killed process."""
         with place_errors():
             make_folder(self.root)
             make_folder(self._drafts)

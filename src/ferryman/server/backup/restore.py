@@ -42,9 +42,10 @@ _SILENT_SECONDS = 10.0
 
 
 class RestoreReport(Wire, frozen=True):
-    """What was restored; ``moment`` is epoch milliseconds. ``verified`` if it was asked for.
+    """The result of a restore; ``moment`` is epoch milliseconds.
 
-    ``left_out_views`` of apps' databases read tables or columns that were not there any more.
+    ``verified`` is set if verification was asked for. ``left_out_views`` are views of apps'
+    databases that read tables or columns which no longer exist.
     """
 
     place: str

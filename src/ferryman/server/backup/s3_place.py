@@ -24,7 +24,7 @@ async def s3_place(address: str) -> AsyncIterator["S3Place"]:
 
 
 class S3Place:
-    """Files of a backup as objects. What is written is durable when S3 has answered."""
+    """Files of a backup as objects. A write is durable once S3 has answered."""
 
     def __init__(self, bucket: S3Bucket) -> None:
         self._bucket = bucket

@@ -80,7 +80,7 @@ async def check(place: BackupPlace, kept: Kept) -> None:
 
 
 async def get_squeezed(place: BackupPlace, name: str) -> AsyncIterator[bytes]:
-    """Yield what was compressed into a file, in pieces of up to a megabyte.
+    """Yield the decompressed bytes of a file, in pieces of up to a megabyte.
 
     Raises ``ConfigError`` (``backup_damaged``).
     """

@@ -29,7 +29,7 @@ class UnfinishedMark:
 
     @contextmanager
     def held(self) -> Iterator[bool]:
-        """Mark the folder, for us alone; yields whether the same restore was cut before.
+        """Mark the folder and lock it; yields whether the same restore was interrupted before.
 
         Raises ``ConfigError``: ``restore_folder_not_empty``, or ``data_dir_in_use`` while another
         process restores there.

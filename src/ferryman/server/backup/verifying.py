@@ -23,7 +23,7 @@ _AT_ONCE = 8
 
 
 class Verified(Wire, frozen=True):
-    """Files that were read with their bytes, and those that are not as they were accepted.
+    """The number of files that were read, and those that differ from the accepted ones.
 
     ``databases`` of apps were read as well.
     """

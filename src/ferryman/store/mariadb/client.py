@@ -149,7 +149,7 @@ def close(connection: Connection) -> None:
 
 
 def failure(error: Exception, outline: str = "") -> Exception:
-    """Return an error of the driver as one of ours."""
+    """Convert an error of the driver into one of ours."""
     number, message = (*error.args, "", "")[:2]
     if not isinstance(number, int) or number in _NO_CONNECTION:
         return refusals.sql.UNAVAILABLE(found=f"{type(error).__name__} {number}")

@@ -34,7 +34,7 @@ _SNAPSHOT = (
 )
 _COMMENT = "SELECT SCHEMA_COMMENT FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{database}'"
 _SAVE, _RELEASE = "SAVEPOINT begun", "ROLLBACK TO SAVEPOINT begun"
-"""Statements around what is read of a table, so that the app can alter it again then."""
+"""Statements before and after a table is read, so that the app can alter it again afterwards."""
 
 _CHANGED = frozenset({ER.TABLE_DEF_CHANGED, ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR})
 

@@ -78,9 +78,9 @@ class Filling:
                 self._keep([literal(cell) for cell in cells])
 
     def end(self) -> list[str]:
-        """Make the views, each after those that it reads; then the database is whole.
+        """Create the views, each after those that it reads; then the database is complete.
 
-        Returns the names of those that read what is not there, and are left out.
+        Returns the names of views that read something missing; they are left out.
         """
         self._flush()
         left = self._views

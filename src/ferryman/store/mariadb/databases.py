@@ -1,6 +1,6 @@
 """The databases of apps on a MariaDB, each with an account that sees nothing else.
 
-Everything here blocks, so it runs on threads of its own.
+Everything here blocks, so it runs on its own threads.
 """
 
 import asyncio
@@ -173,7 +173,7 @@ class AppDatabases:
         return await self._as_app(database, secret, Filling)
 
     def close(self) -> None:
-        """End the threads, of which none waits for anything any more; start no server."""
+        """End the threads, none of which has work left; start no server."""
         self._closed = True
         if self._threads is not None:
             self._threads.shutdown(wait=False)

@@ -1,7 +1,7 @@
-"""Values that are too large for one statement, given to a session in pieces.
+"""Pass values that are too large for one statement to a session in pieces.
 
-A statement has twice as many bytes as a value of bytes, and the server takes no longer one than
-``max_allowed_packet``, which a value alone may nearly have.
+A statement takes two bytes for each byte of a binary value, and the server accepts none that is
+longer than ``max_allowed_packet``. One value may be nearly that long.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,10 @@ def is_large(cell: Cell) -> bool:
 
 
 def given(connection: Connection, cells: Sequence[Cell], row: int = 0) -> list[str]:
-    """Return how the values of a row are written in the session's next statement.
+    """Prepare the large values of a row, and return how the next statement refers to them.
 
-    ``row`` is its number among those of the statement.
-
-    Raises the errors of the driver, and :class:`StatementFailed` for a value that is larger than
-    the server takes.
+    ``row`` is its number in the statement. Raises the errors of the driver, and
+    :class:`StatementFailed` for a value that is larger than the server accepts.
     """
     return [_variable(connection, f"@c{row}_{n}", cell) for n, cell in enumerate(cells)]
 

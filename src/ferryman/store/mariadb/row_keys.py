@@ -52,9 +52,9 @@ class RowKey:
         return known if sum(len(str(cell)) for cell in known) <= _LONGEST else []
 
     def after(self, cells: Sequence[KeyCell]) -> str | None:
-        """Return the condition of rows behind a key; None if these are no cells of this key.
+        """Return the condition of rows behind a key; None if the cells do not fit this key.
 
-        Anybody may have made them up, so each is checked.
+        A client may have made the cells up, so each is checked.
         """
         literals = [
             _literal(kind, cell) for (_, kind), cell in zip(self.columns, cells, strict=False)

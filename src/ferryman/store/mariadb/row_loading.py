@@ -35,7 +35,7 @@ class RowsLoaded:
 
 
 def put(app: Address, loaded: RowsLoaded) -> None:
-    """Replace the rows of the same keys, and add the others: all of them or none.
+    """Replace the rows with the same keys, and add the others: all of them or none.
 
     Raises the errors of the driver if the session cannot begin, and :class:`StatementFailed`.
     """

@@ -36,7 +36,7 @@ _USER = "mysql"
 
 _START_SECONDS = 120.0
 _STOP_SECONDS = 60.0
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 _PASS = stat.S_IXGRP | stat.S_IXOTH
 
 OPTIONS = (
@@ -146,7 +146,7 @@ class EmbeddedMariaDB:
         while not answers(address):
             if process.poll() is not None or time.monotonic() > until:
                 raise self._failed(self._log_words())
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def _left_behind(self, address: Address) -> bool:
         """Wait for a server whose platform was killed while it started; return if it answers."""
@@ -154,7 +154,7 @@ class EmbeddedMariaDB:
         while process is not None and _runs(process) and time.monotonic() < until:
             if answers(address):
                 return True
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         return False
 
     def _begin(self, server: str, said: BinaryIO) -> "subprocess.Popen[bytes]":
@@ -247,4 +247,4 @@ def _wait(process: psutil.Process) -> None:
     while _runs(process):
         if time.monotonic() > until:
             process.kill()
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)

@@ -67,8 +67,8 @@ class TableRow:
 class RowsWanted:
     """Rows from a position of table ``began`` on; with ``only``, those of one table.
 
-    With ``key`` they are those behind it, wherever that is by now; the position is for tables that
-    have another key, or none. A page ends after ``size`` rows, or with the row that exceeds
+    With ``key`` the page begins behind that key, wherever it is now; the position is for tables
+    that have another key, or none. A page ends after ``size`` rows, or with the row that exceeds
     ``room`` bytes.
     """
 
@@ -139,7 +139,7 @@ def rows(server: Address, database: str, wanted: RowsWanted) -> tuple[list[Table
 def table_in(
     cursor: Cursor, database: str, name: str, *, is_view: bool, counted: bool = True
 ) -> AppTable | None:
-    """Return a table, with its rows if ``counted``; None if it was dropped meanwhile."""
+    """Return a table, with its rows if ``counted``; None if it has been dropped."""
     place = f"`{database}`.{name_of(name)}"
     count = _count(cursor, place) if counted and not is_view else None
     try:

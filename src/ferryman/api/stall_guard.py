@@ -1,7 +1,7 @@
 """Give up clients that neither send nor take anything for a while; read small bodies to the end.
 
-The server closes a connection whose request was answered before all of its body came, and the
-client, which may have sent the next request meanwhile, gets no answer to that.
+A server that answers before the whole body has come closes the connection, and a client that has
+already sent its next request there gets no answer to it. So small bodies are read to the end.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ log = structlog.get_logger("ferryman.api")
 
 
 _DRAINED_BYTES = 64 << 10
-"""The largest body that is read though nobody needs it; the client of a larger one is told."""
+"""The largest body that is read although the answer does not need it."""
 
 _DRAIN_SECONDS = 5.0
 

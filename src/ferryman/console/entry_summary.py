@@ -1,4 +1,4 @@
-"""Say in short what an entry of a timeline means: labels instead of ids, the error's first line."""
+"""Summarize an entry of a timeline: labels instead of ids, and only the first line of an error."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,8 +10,8 @@ from ferryman.wire.transfer import TimelineEntry
 Facts = Mapping[str, Any]
 
 
-class Teller:
-    """Tells entries of one transfer; ``known`` are entries that say what ids stand for."""
+class EntrySummarizer:
+    """Summarizes entries of one transfer; ``known`` are entries that resolve ids to labels."""
 
     def __init__(self, known: Sequence[TimelineEntry]) -> None:
         self._messages = {

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ferryman.services.known_sums import KnownSums
+from ferryman.services.sum_cache import SumCache
 
 
 class Store:
@@ -13,7 +13,7 @@ class Store:
     def __init__(self, *, takes: float) -> None:
         self.held, self.now, self.times = 0, 0.0, 0
         self._takes = takes
-        self.sums = KnownSums[str](clock=lambda: self.now)
+        self.sums = SumCache[str](clock=lambda: self.now)
 
     async def add_up(self) -> int:
         self.now += self._takes

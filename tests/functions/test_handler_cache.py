@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.functions.known_handlers import FoundHandler, KnownHandlers
+from ferryman.functions.handler_cache import FoundHandler, HandlerCache
 
 LONG_AGO = (1_000_000_000, 1_000_000_000)
 
@@ -55,19 +55,19 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_noticed(source: Path, change: str) -> None:
-    known = KnownHandlers()
+    known = HandlerCache()
     before = known.find(source, "index.run")
     assert known.find(source, "index.run") is before
     CHANGES[change](source)
     after = known.find(source, "index.run")
     assert after is not before
-    assert after == KnownHandlers().find(source, "index.run")
+    assert after == HandlerCache().find(source, "index.run")
 
 
 def test_a_folder_that_has_just_changed_is_not_remembered(source: Path) -> None:
     """Another change within the same tick of the file system's clock could not be told."""
     (source / "package" / "more.py").write_text("")
-    known = KnownHandlers()
+    known = HandlerCache()
     found: list[FoundHandler] = [known.find(source, "index.run") for _ in range(2)]
     assert found[0] == found[1]
     assert found[0] is not found[1]
@@ -78,5 +78,5 @@ def test_a_handler_behind_a_link_is_looked_up_each_time(source: Path) -> None:
     (source / "index.py").rename(source / "package" / "index.py")
     (source / "index.py").symlink_to("package/index.py")
     at_rest(source.resolve())
-    known = KnownHandlers()
+    known = HandlerCache()
     assert known.find(source, "index.run") is not known.find(source, "index.run")

@@ -1,4 +1,4 @@
-"""Remember transfers as acknowledgements left them, to save the next ones a trip (ADR 99)."""
+"""A cache of transfers as the last acknowledgement wrote them, which saves a query (ADR 99)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from uuid import UUID
 from ferryman.store.acknowledgement import Seen
 
 _KEPT_SECONDS = 2.0
-"""A transfer that was not written for so long is read again: the primary may have changed."""
+"""After this time without a write a transfer is read again: the primary may have changed."""
 
 _PAUSE = 8
-"""How many batches in a row read a transfer, the one that found it changed included."""
+"""How many batches read a transfer after one found it changed, that one included."""
 
 _MOST = 1_000
 
@@ -23,17 +23,17 @@ class _Known:
     pause: int
 
 
-class KnownTransfers:
-    """Transfers of this process at the row version that it wrote; bounded.
+class TransferCache:
+    """Keeps transfers at the row version that this process wrote; bounded.
 
-    They may have changed since, so what is decided on them is written only if they have not.
+    Another process may have changed them since: write a decision only if the version is the same.
     """
 
     def __init__(self) -> None:
         self._known: dict[UUID, _Known] = {}
 
     def of(self, transfer_ids: Collection[UUID]) -> dict[UUID, Seen]:
-        """Return those of the transfers that nobody else is likely to have changed."""
+        """Return the cached ones of these transfers; none that others probably changed."""
         now = monotonic()
         return {
             each: known.seen
@@ -44,7 +44,7 @@ class KnownTransfers:
         }
 
     def wrote(self, seen: Seen) -> None:
-        """Remember a transfer that was just written."""
+        """Keep a transfer that was just written."""
         before = self._known.pop(seen.transfer_id, None)
         if len(self._known) >= _MOST:
             self._known.clear()
@@ -52,9 +52,9 @@ class KnownTransfers:
         self._known[seen.transfer_id] = _Known(seen, monotonic() + _KEPT_SECONDS, pause)
 
     def changed(self, transfer_id: UUID) -> None:
-        """Note that a transfer was not as remembered: others write it too."""
+        """Pause the cache for a transfer that another process changed."""
         self._known[transfer_id].pause = _PAUSE
 
     def forget(self) -> None:
-        """Forget all."""
+        """Drop everything."""
         self._known.clear()

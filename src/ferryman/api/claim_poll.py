@@ -23,18 +23,20 @@ log = structlog.get_logger("ferryman.claims")
 _POLL_SECONDS = 0.25
 
 _FEW = 10
-"""So many agents of an app look themselves, and are noted, when they come. Of more, one is noted in
-a while, since each is a write, and all wait for the look that serves all."""
+"""Up to this many waiting agents of an app each query and are recorded when they come.
+
+More of them wait for the query that serves all. One is recorded a second, since each is a write.
+"""
 
 _NOTE_SECONDS = 1.0
 
 _LONGEST_WAIT = 30.0
 _CROWDED_WAIT = 1.0
-"""Whoever waits as long as this can leave the first look to the one for all, if many wait."""
+"""An agent of a crowd that waits at least this long leaves its first query to the shared one."""
 
 
-class ClaimDesk:
-    """Wakes the agents of one process for which there is something to claim.
+class ClaimPoll:
+    """Holds the claims of agents that wait, and wakes those for which there is a transfer.
 
     ``closing`` wakes all of them.
     """
@@ -51,10 +53,10 @@ class ClaimDesk:
     async def claim(self, app: AppRow, request: ClaimRequest, receive: Receive) -> ClaimAnswer:
         """Claim the next transfer whose listener has to be called; wait for one for up to 30 s.
 
-        ``receive`` is that of the HTTP request, whose body has been read.
+        ``receive`` tells when the client of the HTTP request is gone; its body has been read.
         """
         until = monotonic() + min(max(request.wait_seconds, 0.0), _LONGEST_WAIT)
-        # Waits before it looks, so that nothing is missed in between.
+        # Wait first and query then, so that nothing is missed in between.
         async with self.wait(app.app_id, request) as woken:
             # Do not claim for an agent that was killed: restarted under another name, it would
             # never get the transfer.
@@ -102,13 +104,13 @@ class ClaimDesk:
 
     @property
     def busy(self) -> bool:
-        """Return whether there may be a crowd at all."""
+        """Return whether so many agents wait that one app may have a crowd."""
         return len(self._waiting) > _FEW
 
     def crowded(self, app_id: UUID) -> bool:
-        """Return whether so many agents of this app wait that another one need not look itself.
+        """Return whether so many agents of this app wait that another one need not query itself.
 
-        They found nothing, and the next look for all of them is soon.
+        They found nothing, and the next query for all of them is soon.
         """
         return self._of_app[app_id] > _FEW
 
@@ -143,7 +145,7 @@ class ClaimDesk:
         except Exception:
             log.exception("claims.failed")
             return
-        # Of a crowd, most looks find nothing.
+        # In a crowd, most queries find nothing.
         for woken, (app_id, request) in waiting.items() if offers else ():
             for offer in (Offer(app_id, request.agent_id), Offer(app_id, None)):
                 if offers[offer] > 0:

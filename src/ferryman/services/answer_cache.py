@@ -1,4 +1,4 @@
-"""Keep answers for some seconds, for the many who look at the same."""
+"""A cache of answers that many consoles ask for, for some seconds."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,19 +7,22 @@ from datetime import datetime
 from typing import Any
 
 _MOST = 500
-"""Answers that are kept at most; those that were made first go first."""
+"""Answers that are kept at most; the oldest are dropped first."""
 
 
-class KeptAnswers:
-    """Answers by all that they depend on, such as what their callers may see; per process."""
+class AnswerCache:
+    """Keeps answers in this process; a key holds all that its answer depends on.
+
+    What the caller may see belongs to the key, so nobody gets an answer that was made for others.
+    """
 
     def __init__(self) -> None:
         self._answers: OrderedDict[Hashable, tuple[Any, datetime, float]] = OrderedDict()
 
-    def find(self, key: Hashable, now: datetime, max_age: float) -> Any:
-        """Return the answer of a key, at most ``max_age`` seconds old; None if there is none.
+    def get(self, key: Hashable, now: datetime, max_age: float) -> Any:
+        """Return the answer for a key, or None if there is none of at most ``max_age`` seconds.
 
-        Both by the platform's time ``now``, which may be moved, and by the clock of the machine.
+        The age counts by the platform's time ``now``, which may be moved, and by the machine's.
         """
         if not max_age or key not in self._answers:
             return None
@@ -28,8 +31,8 @@ class KeptAnswers:
         moved = abs((now - made_at).total_seconds())
         return answer if age < max_age and moved < max_age else None
 
-    def keep(self, key: Hashable, now: datetime, answer: Any) -> None:
-        """Keep an answer, which was made at the platform's time ``now``."""
+    def put(self, key: Hashable, now: datetime, answer: Any) -> None:
+        """Store an answer that was made at the platform's time ``now``."""
         self._answers[key] = answer, now, asyncio.get_running_loop().time()
         self._answers.move_to_end(key)
         if len(self._answers) > _MOST:

@@ -1,9 +1,9 @@
-"""Remember where an app's handlers are and what its Python files are, while nothing changes.
+"""A cache of an app's handlers and Python files, valid while its folder does not change.
 
-To look them up takes longer than a brief function. A folder's own time changes with every file that
-comes, goes or is replaced, so it is enough to look at the folders that were read, and at the files
-that were found. Times are too coarse to tell two changes that follow each other closely: nothing is
-remembered of a folder that has changed within the last seconds.
+A look-up takes longer than a brief function. A folder's own time changes with every file that
+comes, goes or is replaced, so it is enough to check the folders that were read and the files that
+were found. File times are too coarse to tell two quick changes apart, so a folder that changed
+within the last seconds is not cached.
 """
 
 import os
@@ -27,7 +27,7 @@ _FolderState = tuple[str, int, int, int]
 class FoundHandler:
     """A function in a file below the ``root`` of an app; ``files`` are all its Python files.
 
-    There are none for JavaScript, whose bundle has stamps of its own.
+    For JavaScript ``files`` is empty, since its bundle has stamps of its own.
     """
 
     root: Path
@@ -36,8 +36,8 @@ class FoundHandler:
     files: Stamps
 
 
-class KnownHandlers:
-    """Looks handlers up, and remembers those in folders that have not changed for a while."""
+class HandlerCache:
+    """Looks handlers up, and caches those in folders that have not changed for a while."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Path, str], tuple[FoundHandler, tuple[_FolderState, ...]]] = {}

@@ -1,4 +1,4 @@
-"""Keep sums that take long to add up, and spend a bounded part of the time on them."""
+"""A cache of slow sums, which spends a bounded share of the time on adding them up."""
 
 import asyncio
 import math
@@ -10,15 +10,15 @@ from weakref import WeakValueDictionary
 K = TypeVar("K", bound=Hashable)
 
 _SECONDS = 1.0
-"""How long a sum is used at least."""
+"""The shortest time for which a sum is used."""
 
 _TIMES = 20
-"""A sum is used for this many times as long as it took, so sums take a twentieth of the time."""
+"""A sum is used for this many times as long as it took: adding up takes 5 % of the time."""
 
 _AHEAD = 60.0
-"""Seconds of use that a key may be behind with before it is not added up out of turn.
+"""How far a key may exceed its share, in seconds of use; beyond that it is not added up early.
 
-So three seconds of sums at most come out of turn; on a busy machine a short one takes a while.
+That allows three seconds of early sums, since a busy machine takes a while even for a short one.
 """
 
 _FEW = 1_000
@@ -30,26 +30,26 @@ class _Sum:
     began: float
     fresh_until: float
     used_up: float
-    """When all sums of this key so far have been used for as long as they should."""
+    """The time at which all sums of this key so far have been used for as long as they should."""
 
 
-class KnownSums(Generic[K]):
-    """Sums by key, as far as this process knows; not exact, except where that matters."""
+class SumCache(Generic[K]):
+    """Keeps sums by key in this process; they are exact only where ``most`` demands it."""
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._sums: dict[K, _Sum] = {}
         self._turns: WeakValueDictionary[K, asyncio.Lock] = WeakValueDictionary()
         self._meanwhile: dict[K, int] = {}
-        """What was added since the sum that is being added up began."""
+        """What was added since the query of a sum began."""
 
     async def get(
         self, key: K, add_up: Callable[[], Awaitable[int]], *, most: float = math.inf
     ) -> int:
-        """Return a sum, added up again if it is old, by one caller at a time.
+        """Return a sum; one caller at a time adds an old one up again.
 
-        One that is over ``most`` is added up again at once, unless sums of its key took more than
-        their part of the time lately. ``add_up`` need not see what is added after it began.
+        A sum over ``most`` is added up again even if it is new, unless its key took more than its
+        share of the time lately. ``add_up`` need not see what is added after it began.
         """
         asked = self._clock()
         turn = self._turns.setdefault(key, asyncio.Lock())
@@ -76,7 +76,7 @@ class KnownSums(Generic[K]):
             return value + added
 
     def add(self, key: K, more: int) -> None:
-        """Add to a sum what will be part of it."""
+        """Add to the sum of a key what its next query will find."""
         if known := self._sums.get(key):
             known.value += more
         if key in self._meanwhile:

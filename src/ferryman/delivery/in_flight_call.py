@@ -1,4 +1,4 @@
-"""Follow one message in flight: its place, and how long it takes."""
+"""Track one call in flight: the place it holds, and whether it is slow."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from ferryman.delivery.bulkhead import SLOW_SECONDS, DeliveryCall
 from ferryman.delivery.scheduler import FairScheduler
 
 _START_SECONDS = 5.0
-"""How long the host of a function may take to start before it counts as slow."""
+"""How long the host of a function may take to start before the call counts as slow."""
 
 
-class Flight:
-    """Reports the stages of a call to the scheduler, and to whoever waits for free capacity.
+class InFlightCall:
+    """Reports the stages of a call to the scheduler; ``changed`` is called when capacity is free.
 
-    ``places`` bounds the functions that run at once; those that take long have left them.
+    ``places`` bounds the functions that run at once. A slow call gives its place back and runs on.
     """
 
     def __init__(
@@ -29,19 +29,19 @@ class Flight:
         self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def waits(self) -> bool:
-        """Whether it needs a place: a function that is expected to be quick."""
+    def needs_place(self) -> bool:
+        """Whether the call needs a place: it runs a function that is expected to be quick."""
         return self._call.quick
 
-    async def take_off(self) -> None:
-        """Wait for a place, if one is needed, and watch the call from then on."""
-        if self.waits:
+    async def wait_for_place(self) -> None:
+        """Wait for a place if the call needs one, then start to watch it."""
+        if self.needs_place:
             await self._places.acquire()
             self._holds = True
         self.watch()
 
     def watch(self) -> None:
-        """Watch the call from now on."""
+        """Start the timer after which the call counts as slow."""
         # A host that starts has a few seconds more, then its function as long as any other.
         self._watch(_START_SECONDS if self._call.calls else SLOW_SECONDS)
 
@@ -52,7 +52,7 @@ class Flight:
         self._changed()
 
     def ended(self, task: "asyncio.Task[bool | None]") -> None:
-        """Note that the task ended; its result is whether no answer came, None if not sent."""
+        """Note that the task ended; it returns whether the app hung, None if not sent."""
         if self._timer is not None:
             self._timer.cancel()
         self._leave()

@@ -1,7 +1,7 @@
-"""The watcher and the teller: look for troubles, and tell sinks of them (ADR 97).
+"""The notice dispatcher: look for troubles, and send notices of them to sinks (ADR 97).
 
-Both run beside the API, since a worker could not tell that there is none. Any number of processes
-may run them: one looks at a time, and each telling is claimed.
+It runs beside the API, since a worker could not report that no worker runs. Any number of processes
+may run it: they look one at a time, and each claims what it sends.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from ferryman.store.notice_sink import Telling
 log = structlog.get_logger("ferryman.notice")
 
 Send = Callable[[Telling], Awaitable[str | None]]
-"""Tells a sink once; returns why it was not told, or None."""
+"""Tries to send once; returns why it failed, or None."""
 
-_LOOK_SECONDS = 5.0
+_POLL_SECONDS = 5.0
 _DUE_SECONDS = 1.0
 _AWAY_SECONDS = 2.0
 _RETRY_SECONDS = 15.0
 
 
-class NoticeTeller:
-    """Looks and tells on behalf of one process, until ``stop`` is set."""
+class NoticeDispatcher:
+    """Looks for troubles and sends notices on behalf of one process, until ``stop`` is set."""
 
     def __init__(self, platform: Platform, send: Send, stop: asyncio.Event) -> None:
         self._platform = platform
@@ -40,7 +40,7 @@ class NoticeTeller:
         self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Look and tell; what is being sent when it is cancelled is told again by another."""
+        """Look and send; what a cancellation interrupts is sent again by another process."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._repeat("look", self._look, asyncio.Event()))
@@ -50,27 +50,27 @@ class NoticeTeller:
                 task.cancel()
 
     async def step(self) -> float:
-        """Begin to tell what is due; each sink has a task of its own, so none waits for another."""
+        """Start to send what is due, each in a task of its own, so no sink waits for another."""
         for telling in await notice_telling.claim(self._platform):
-            task = asyncio.create_task(self._tell(telling))
+            task = asyncio.create_task(self._deliver(telling))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
         return _DUE_SECONDS
 
     async def settle(self) -> None:
-        """Wait until what was begun has been told."""
+        """Wait until all that was started has ended."""
         while self._sending:
             await asyncio.wait(set(self._sending))
 
     async def _look(self) -> float:
         if await notice_watch.look(self._platform):
             self._woken.set()
-        return _LOOK_SECONDS
+        return _POLL_SECONDS
 
-    async def _tell(self, telling: Telling) -> None:
+    async def _deliver(self, telling: Telling) -> None:
         try:
             error = await self._send(telling)
-        except Exception as exc:  # noqa: BLE001 - else it is claimed for ever, before all others
+        except Exception as exc:  # noqa: BLE001 - else it would be claimed again and again, before all others
             error = f"It could not be made: {type(exc).__name__}"
 
         def delay(attempt: int) -> timedelta:
@@ -80,7 +80,7 @@ class NoticeTeller:
         try:
             await notice_telling.record(self._platform, telling, error, delay)
         except OutsideError as exc:
-            # It is told again once its claim has ended.
+            # It is sent again once its claim has expired.
             log.warning("notice.unrecorded", code=exc.code)
             return
         self._woken.set()

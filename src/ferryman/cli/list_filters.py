@@ -1,4 +1,4 @@
-"""Options that narrow lists, the same for each of them."""
+"""The options that filter lists, shared by the commands that list something."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -32,8 +32,8 @@ InArchive = Annotated[bool, typer.Option("--archived", help="Only archived migra
 
 
 @dataclass(frozen=True)
-class Narrowing:
-    """The options of lists of what belongs to an app, a site and a customer."""
+class ListFilters:
+    """The filters of lists whose items belong to an app, a site and a customer."""
 
     app_name: OfApp = None
     environment: OfEnvironment = None

@@ -1,4 +1,4 @@
-"""End the rest of an app that is registered again: what made its hosts die may be fixed."""
+"""End the rest of an app whose hosts kept dying, once it is registered again: it may be fixed."""
 
 from uuid import UUID
 
@@ -9,20 +9,20 @@ from ferryman.services.platform import Platform
 from ferryman.store.app import AppRow
 
 
-class Rests:
-    """Apps that rest in this worker, as they were when they began to."""
+class RestingApps:
+    """The apps that rest in this worker, each as it was registered when its rest began."""
 
     def __init__(self, platform: Platform, cache: AppCache, records: HostRecords) -> None:
         self._platform, self._cache, self._records = platform, cache, records
         self._apps: dict[UUID, AppRow | None] = {}
 
     @property
-    def now(self) -> dict[str, float]:
-        """Return the ids of the apps that rest, and for how many seconds."""
+    def apps(self) -> dict[str, float]:
+        """The ids of the resting apps, and the seconds until each may start a host again."""
         return self._records.resting
 
-    async def end_some(self) -> None:
-        """Read the apps that rest again, and end the rests of those that changed."""
+    async def end_of_changed(self) -> None:
+        """End the rest of each app that was registered again since its rest began."""
         resting = {UUID(owner) for owner in self._records.resting}
         self._apps = {each: self._apps.get(each) or self._cache.apps.get(each) for each in resting}
         if not resting:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from ferryman.errors import NotFound, Settled
-from ferryman.services import acknowledgement, known_transfers
+from ferryman.services import acknowledgement, transfer_cache
 from ferryman.store import acknowledgement as acknowledgement_store
 from ferryman.store.database import Transaction
 from ferryman.vocab import AckStatus
@@ -30,7 +30,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[list[UUID]]:
         return await see(tx, transfers, messages)
 
     monkeypatch.setattr(acknowledgement_store, "see", counted)
-    monkeypatch.setattr(known_transfers, "_KEPT_SECONDS", 3600.0)
+    monkeypatch.setattr(transfer_cache, "_KEPT_SECONDS", 3600.0)
     return trips
 
 
@@ -56,7 +56,7 @@ async def test_a_transfer_is_read_for_the_first_acknowledgement_alone(
 async def test_a_transfer_that_others_write_is_read_first_for_a_while(
     services: Services, reads: list[list[UUID]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known_transfers, "_PAUSE", 2)
+    monkeypatch.setattr(transfer_cache, "_PAUSE", 2)
     transfer_id = await services.start_transfer()
     sent = await _uploaded(services, transfer_id, 5)
     await services.acknowledge(transfer_id, sent[0])
@@ -138,7 +138,7 @@ async def test_the_last_one_settles_though_the_transfer_is_known(services: Servi
 async def test_nothing_is_remembered_for_long(
     services: Services, reads: list[list[UUID]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known_transfers, "_KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(transfer_cache, "_KEPT_SECONDS", 0.0)
     transfer_id = await services.start_transfer()
     for each in await _uploaded(services, transfer_id, 3):
         await services.acknowledge(transfer_id, each)

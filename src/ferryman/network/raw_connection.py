@@ -1,7 +1,7 @@
-"""Open one connection by hand, as far as a message needs it: through the proxy, to a certificate.
+"""Open a connection without an HTTP client, to explain why one failed.
 
-A client that refused a certificate does not tell whose it was. Nothing is sent here but what opens
-the connection, so it may be looked at without being trusted.
+A client that refuses a certificate does not tell whose it was. No request is sent over these
+connections, so a certificate can be read without being trusted.
 """
 
 import os
@@ -16,7 +16,7 @@ from ferryman.network.faults import Failure, NetworkFault, certificate_fault, tu
 from ferryman.network.proxies import Proxy
 from ferryman.network.trust import tls_context
 
-LOOK_SECONDS = 10.0
+CONNECT_SECONDS = 10.0
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_HEAD = 1 << 16
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([ -~]{0,60}))?")
@@ -36,10 +36,10 @@ def target(url: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443)
 
 
-def connect(url: str, proxy: Proxy | None, seconds: float = LOOK_SECONDS) -> socket.socket:
+def connect(url: str, proxy: Proxy | None, seconds: float = CONNECT_SECONDS) -> socket.socket:
     """Connect to the server of ``url``, through a tunnel of the proxy if there is one.
 
-    For http a proxy needs no tunnel, and the connection ends there. Raises ``ConnectionFailed``.
+    For http a proxy needs no tunnel: the connection is to the proxy. Raises ``ConnectionFailed``.
     """
     host, port = target(url)
     if proxy is None:
@@ -94,7 +94,7 @@ def check_tunnel(head: bytes, place: tuple[str, int], proxy: Proxy) -> None:
 
 
 def certificate_of(url: str, proxy: Proxy | None) -> Certificate | None:
-    """Return the certificate that the server of ``url`` shows, trusted or not; None if unknown."""
+    """Return the certificate of the server of ``url``, trusted or not; None if it gives none."""
     # Only to say whose certificate was refused: nothing is sent over this connection.
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -127,7 +127,7 @@ def refused_certificate(
 
 
 def unconnected(error: OSError, place: tuple[str, int], proxy: Proxy | None) -> Failure:
-    """Return the failure for an error of a connection that did not come to be."""
+    """Return the failure for an error of opening a connection."""
     timed_out = isinstance(error, TimeoutError)
     found = "no answer in time" if timed_out else _reason(error)
     if proxy is not None:

@@ -1,4 +1,4 @@
-"""Read the crowds of a timeline's picture: more entries than could be told apart, counted."""
+"""Count the entries of a long timeline in bins, since its picture cannot show each of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _BEGINNINGS = frozenset({"upload.begun", "listener.claimed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class Bin:
     """The entries of one lane in one part of the time, in epoch milliseconds."""
 
     lane: int
@@ -23,12 +23,12 @@ class Crowd:
     title: str
 
 
-def crowds_of(counts: TimelineCounts) -> list[Crowd]:
-    """Return the crowds of counts, in order of time."""
-    return [crowd for part in counts.points for crowd in _crowds(part)]
+def bins_of(counts: TimelineCounts) -> list[Bin]:
+    """Return the bins in order of time."""
+    return [each for part in counts.points for each in _bins(part)]
 
 
-def _crowds(part: TimelinePart) -> Iterator[Crowd]:
+def _bins(part: TimelinePart) -> Iterator[Bin]:
     kinds: list[dict[str, int]] = [{} for _ in LANES]
     for kind, number in part.counts.items():
         lane = lane_of(kind)
@@ -41,4 +41,4 @@ def _crowds(part: TimelinePart) -> Iterator[Crowd]:
         told = [f"{kind_in_words(kind)}: {number:,}" for kind, number in own.items()]
         if part.failed.get("message.acknowledged") and "message.acknowledged" in own:
             told.append(f"{failed:,} of them as failed")
-        yield Crowd(lane, part.at, part.end, sum(own.values()), failed, ", ".join(told))
+        yield Bin(lane, part.at, part.end, sum(own.values()), failed, ", ".join(told))

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from ferryman.delivery import flight as flights
-from ferryman.delivery.flight import Flight
+from ferryman.delivery import in_flight_call
+from ferryman.delivery.in_flight_call import InFlightCall
 from ferryman.delivery.scheduler import FairScheduler, Quotas
 from ferryman.store.delivery import Lane
 from ferryman.vocab import EventType
@@ -25,14 +25,14 @@ class Runs:
     def start(self, number: int) -> "asyncio.Task[bool | None]":
         lane = Lane(UUID(int=number), EventType.UPLOADED)
         call = self.scheduler.started(lane, calls=True, warm=True)
-        flight = Flight(self.scheduler, call, lambda: None, self.places)
-        task = asyncio.create_task(self._run(number, flight))
-        task.add_done_callback(flight.ended)
+        tracked = InFlightCall(self.scheduler, call, lambda: None, self.places)
+        task = asyncio.create_task(self._run(number, tracked))
+        task.add_done_callback(tracked.ended)
         return task
 
-    async def _run(self, number: int, flight: Flight) -> bool | None:
-        await flight.take_off()
-        flight.begun()
+    async def _run(self, number: int, tracked: InFlightCall) -> bool | None:
+        await tracked.wait_for_place()
+        tracked.begun()
         self.running.append(number)
         await asyncio.Event().wait()
         return False
@@ -66,7 +66,7 @@ async def test_a_call_waits_until_a_place_is_free() -> None:
 async def test_a_call_that_takes_long_gives_its_place_up_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(flights, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(in_flight_call, "SLOW_SECONDS", 0.0)
     runs = Runs()
     tasks = [runs.start(number) for number in range(2)]
     await settled()

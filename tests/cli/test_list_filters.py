@@ -1,4 +1,4 @@
-"""Options that leave of a list only what is looked for."""
+"""Options that filter lists."""
 
 import json
 from pathlib import Path

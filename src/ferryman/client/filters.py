@@ -24,7 +24,7 @@ _WIRE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferChoice:
+class TransferFilters:
     """Which transfers; ``since`` and ``to`` are epoch milliseconds, ``app`` a key or an id."""
 
     status: TransferStatus | None = None
@@ -43,7 +43,7 @@ class TransferChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageChoice:
+class MessageFilters:
     """Which messages; ``since`` and ``to`` are epoch milliseconds, ``app`` a key or an id."""
 
     state: MessageState | None = None
@@ -65,7 +65,7 @@ class MessageChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationChoice:
+class MigrationFilters:
     """Which migrations; ``since`` and ``to`` are epoch milliseconds, ``app`` a key or an id."""
 
     name: str | None = None
@@ -83,10 +83,10 @@ class MigrationChoice:
 
 
 def query_of(
-    choice: TransferChoice | MessageChoice | MigrationChoice,
+    wanted: TransferFilters | MessageFilters | MigrationFilters,
 ) -> dict[str, str | int | None]:
-    """Return a choice as query parameters; what is not chosen is None."""
-    given = ((each.name, getattr(choice, each.name)) for each in fields(choice))
+    """Return a filter as query parameters; those that are not set are None."""
+    given = ((each.name, getattr(wanted, each.name)) for each in fields(wanted))
     return {_WIRE.get(name, name): _text(value) for name, value in given}
 
 

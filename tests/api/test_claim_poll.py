@@ -1,4 +1,4 @@
-"""Agents wait at one desk: it wakes those, and only those, for whom there is something."""
+"""Waiting agents share one poll: it wakes those, and only those, for which there is a transfer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from ferryman.api.claim_desk import ClaimDesk
+from ferryman.api.claim_poll import ClaimPoll
 from ferryman.domain.limits import CLAIM_CONFIRMATION, CLAIM_SILENCE
 from ferryman.services import listener
 from ferryman.store.claim import Offer
@@ -20,9 +20,9 @@ MANY = 1000
 
 
 @pytest.fixture
-async def desk(services: Services) -> AsyncIterator[ClaimDesk]:
+async def poll(services: Services) -> AsyncIterator[ClaimPoll]:
     closing = asyncio.Event()
-    yield ClaimDesk(services.platform, closing)
+    yield ClaimPoll(services.platform, closing)
     closing.set()
 
 
@@ -32,11 +32,11 @@ def asks(services: Services, agent: str | None, running: tuple[str, ...] = ()) -
 
 
 async def test_of_a_thousand_that_wait_one_is_woken_for_a_transfer(
-    services: Services, desk: ClaimDesk
+    services: Services, poll: ClaimPoll
 ) -> None:
     async with AsyncExitStack() as stack:
         waiting = [
-            await stack.enter_async_context(desk.wait(services.app.app_id, asks(services, str(n))))
+            await stack.enter_async_context(poll.wait(services.app.app_id, asks(services, str(n))))
             for n in range(MANY)
         ]
         transfer_id = await services.create_transfer()
@@ -51,22 +51,22 @@ async def test_of_a_thousand_that_wait_one_is_woken_for_a_transfer(
 
 
 async def test_whoever_joins_a_crowd_is_served_by_the_look_for_all(
-    services: Services, desk: ClaimDesk
+    services: Services, poll: ClaimPoll
 ) -> None:
     async with AsyncExitStack() as stack:
         for number in range(20):
-            assert desk.crowded(services.app.app_id) == (number > 10)
+            assert poll.crowded(services.app.app_id) == (number > 10)
             last = await stack.enter_async_context(
-                desk.wait(services.app.app_id, asks(services, str(number)))
+                poll.wait(services.app.app_id, asks(services, str(number)))
             )
         for _ in range(20):
             await services.create_transfer()
         async with asyncio.timeout(PATIENCE):
             await last.wait()
-    assert not desk.crowded(services.app.app_id)
+    assert not poll.crowded(services.app.app_id)
 
 
-async def test_all_that_wait_cost_one_statement(services: Services, desk: ClaimDesk) -> None:
+async def test_all_that_wait_cost_one_statement(services: Services, poll: ClaimPoll) -> None:
     """Each look is one, whether one waits or a thousand."""
     ran: list[str] = []
     looked = asyncio.Event()
@@ -83,7 +83,7 @@ async def test_all_that_wait_cost_one_statement(services: Services, desk: ClaimD
     async with AsyncExitStack() as stack:
         for number in range(MANY):
             request = asks(services, str(number))
-            await stack.enter_async_context(desk.wait(services.app.app_id, request))
+            await stack.enter_async_context(poll.wait(services.app.app_id, request))
         for looks in range(1, 4):
             looked.clear()
             async with asyncio.timeout(PATIENCE):
@@ -94,10 +94,10 @@ async def test_all_that_wait_cost_one_statement(services: Services, desk: ClaimD
 
 async def test_a_replica_that_stops_wakes_all(services: Services) -> None:
     closing = asyncio.Event()
-    desk = ClaimDesk(services.platform, closing)
+    poll = ClaimPoll(services.platform, closing)
     async with AsyncExitStack() as stack:
         waiting = [
-            await stack.enter_async_context(desk.wait(services.app.app_id, asks(services, None)))
+            await stack.enter_async_context(poll.wait(services.app.app_id, asks(services, None)))
             for _ in range(3)
         ]
         closing.set()
@@ -127,15 +127,15 @@ async def test_it_offers_what_a_claim_would_find(
     )
 
 
-async def test_of_a_crowd_not_every_agent_is_noted(services: Services, desk: ClaimDesk) -> None:
+async def test_of_a_crowd_not_every_agent_is_noted(services: Services, poll: ClaimPoll) -> None:
     """Each note is a write; an app with few agents has all of them in its explanations."""
     async with AsyncExitStack() as stack:
         noted = []
         for number in range(100):
             request = asks(services, str(number))
-            await stack.enter_async_context(desk.wait(services.app.app_id, request))
-            noted.append(desk.notes(services.app.app_id))
+            await stack.enter_async_context(poll.wait(services.app.app_id, request))
+            noted.append(poll.notes(services.app.app_id))
     assert all(noted[:10])
     assert sum(noted[10:]) < 90
-    async with desk.wait(services.app.app_id, asks(services, "alone")):
-        assert desk.notes(services.app.app_id)
+    async with poll.wait(services.app.app_id, asks(services, "alone")):
+        assert poll.notes(services.app.app_id)

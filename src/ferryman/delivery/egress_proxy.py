@@ -1,7 +1,8 @@
 """Post through the operator's proxy, to an address that the platform checked (ADR 0069).
 
-A proxy that got the name would look it up itself, and might reach what an app must not. So it is
-asked for an address; TLS still checks that the certificate is for the name.
+A proxy that is given a name resolves it itself, and might connect to an address that no app may
+reach. So we resolve the name and ask the proxy for an address; TLS still checks that the
+certificate is for the name.
 """
 
 import socket
@@ -19,11 +20,11 @@ from ferryman.network.proxies import Proxies, Proxy
 _PORTS = {"http": 80, "https": 443}
 
 
-class ProxyWay:
-    """The way through the proxies of the environment.
+class EgressProxy:
+    """Finds the proxy of a request, and how to ask it for a checked address.
 
-    ``session`` connects to proxies, wherever they are. With ``private`` a proxy gets the name, and
-    decides itself.
+    ``session`` may connect to private addresses, since a proxy may have one. With ``private`` no
+    address is checked: the proxy is given the name.
     """
 
     def __init__(
@@ -44,13 +45,14 @@ class ProxyWay:
         return self._proxies.of(str(url))
 
     async def arguments(self, url: URL, proxy: Proxy) -> tuple[URL, dict[str, Any]]:
-        """Return the URL to ask for, and the arguments of the request.
+        """Return the URL to request, and further arguments of the request.
 
-        Raises ``AddressRefusedError``, and ``OSError`` if the name is not known.
+        Raises ``AddressRefusedError`` if no app may reach the address, and ``OSError`` if the name
+        cannot be resolved.
         """
-        through = {"proxy": proxy.url, "proxy_headers": proxy.headers}
+        by_proxy = {"proxy": proxy.url, "proxy_headers": proxy.headers}
         if self._private:
-            return url, through
+            return url, by_proxy
         if url.scheme != "https":
             raise AddressRefusedError(
                 "through a proxy, only https is posted to addresses that apps choose"
@@ -58,17 +60,17 @@ class ProxyWay:
         host = url.raw_host or ""
         address = await self._public_address(host, url.port or _PORTS["https"])
         named = {"headers": {"Host": _authority(url)}, "server_hostname": host}
-        # The path as it is: a token may sign it.
+        # Keep the path as it is written: a token may sign it.
         return URL(str(url).replace(_authority(url), _place(url, address), 1), encoded=True), {
-            **through,
+            **by_proxy,
             **named,
         }
 
     async def _public_address(self, host: str, port: int) -> str:
         found = [host]
         if not is_address(host):
-            known = await self._names.resolve(host, port, socket.AF_UNSPEC)
-            found = [each["host"] for each in known]
+            resolved = await self._names.resolve(host, port, socket.AF_UNSPEC)
+            found = [each["host"] for each in resolved]
         for address in found:
             if is_public(address):
                 return address
