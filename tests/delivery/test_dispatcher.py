@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from ferryman.delivery import heartbeat, recorder
+from ferryman.delivery import recorder, worker_heartbeat
 from ferryman.delivery import worker as delivery_worker
 from ferryman.delivery.dispatcher import Dispatcher
 from ferryman.delivery.recorder import Recorder
@@ -129,7 +129,7 @@ async def test_a_notification_during_a_look_is_not_lost(
 ) -> None:
     """It may be of something that the look did not see; the next one is hours away."""
     monkeypatch.setenv("FERRYMAN_HEARTBEAT_SECONDS", "36000")
-    monkeypatch.setattr(heartbeat, "_POLL_SECONDS", 3600)
+    monkeypatch.setattr(worker_heartbeat, "_POLL_SECONDS", 3600)
     looks, again = itertools.count(), asyncio.Event()
     rescue = Rescuer.rescue
 

@@ -19,7 +19,6 @@ import structlog
 
 from ferryman.delivery.backoff import delay_after
 from ferryman.delivery.draining import Draining
-from ferryman.delivery.heartbeat import Heartbeat
 from ferryman.delivery.in_flight_call import InFlightCall
 from ferryman.delivery.queue_dispatcher import QueueDispatcher
 from ferryman.delivery.recorder import Recorder, all_failed
@@ -28,6 +27,7 @@ from ferryman.delivery.resting_apps import RestingApps
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
 from ferryman.delivery.sender import NoPlaceError, Sender
 from ferryman.delivery.worker_health import WorkerHealth
+from ferryman.delivery.worker_heartbeat import WorkerHeartbeat
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
 from ferryman.services import delivery as delivery_service
@@ -76,7 +76,7 @@ class Dispatcher:
         self._rescuer = Rescuer(platform, worker_id, self._held)
         self._resting = RestingApps(platform, self._app_cache, functions.records)
         timeout = platform.heartbeat_timeout.total_seconds()
-        self._heartbeat = Heartbeat(self._poll, self._changed.set, timeout)
+        self._heartbeat = WorkerHeartbeat(self._poll, self._changed.set, timeout)
 
     async def run(self) -> None:
         """Deliver until ``stop`` is set; then finish what is in flight.

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ferryman.delivery.heartbeat import Heartbeat
+from ferryman.delivery.worker_heartbeat import WorkerHeartbeat
 
 TIMEOUT = 8.0
 
@@ -18,7 +18,7 @@ class Beats:
         self.now, self.begun, self.ended = 100.0, 0, 0
         self.ends: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
-        self.heartbeat = Heartbeat(self._beat, self._end, TIMEOUT)
+        self.heartbeat = WorkerHeartbeat(self._beat, self._end, TIMEOUT)
 
     async def _beat(self) -> float:
         self.begun += 1

@@ -11,7 +11,7 @@ _POLL_SECONDS = 1.0
 """The longest wait before all lanes are checked: a notification may have been lost."""
 
 
-class Heartbeat:
+class WorkerHeartbeat:
     """Calls ``beat`` when it is due, one at a time, and ``ended`` after each.
 
     ``beat`` returns the seconds until the next; ``timeout`` are those after which others count this
