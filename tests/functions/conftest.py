@@ -40,6 +40,9 @@ def imports(event, context):
     import ferryman, neighbour
     print(ferryman.__name__, neighbour.NAME, os.getcwd())
 
+def reads(event, context):
+    print(repr(sys.stdin.read()), repr(os.read(0, 1)))
+
 def raises(event, context):
     print("before it")
     raise ValueError("no such page: " + "x" * 10)

@@ -31,7 +31,7 @@ pytestmark = [
 
 APP = """\
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -47,6 +47,7 @@ export function fine(event: Event, context: { c: string }) {
 export const fineToo = async (event: Event) => { await wait(1); console.log('awaited', event.n); };
 export const surprising = () => { const loop: any = {}; loop.loop = loop; return loop; };
 export const variables = () => console.log(JSON.stringify(process.env));
+export const reads = () => console.log(JSON.stringify(readFileSync(0, 'utf8')), process.cwd());
 export const neighbours = () => console.log(common.name, import.meta.url, __dirname);
 
 export const raises = () => { console.log('before it'); fail('no such page'); };
@@ -180,6 +181,10 @@ def test_modules_of_both_kinds_are_neighbours(invoke: Invoke, app: Path) -> None
     source = app / "src"
     expected = f"next door {(source / 'index.ts').as_uri()} {source}\n"
     assert once(invoke, "neighbours").output == expected
+
+
+def test_standard_input_is_empty_and_the_folder_is_the_apps(invoke: Invoke, app: Path) -> None:
+    assert once(invoke, "reads").output == f'"" {app}\n'
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,11 @@ def test_a_function_may_import_the_sdk_and_its_neighbours(invoke: Invoke, app: P
     assert outcome.output == f"ferryman next door {app}\n"
 
 
+def test_a_functions_standard_input_is_empty(invoke: Invoke) -> None:
+    """However it is read; what the platform tells the process comes by another way."""
+    assert once(invoke, "reads").output == "'' b''\n"
+
+
 @pytest.mark.parametrize("own", [None, "5000 7 9"])
 def test_a_function_has_the_usual_collector_or_its_own(
     invoke: Invoke, app: Path, own: str | None

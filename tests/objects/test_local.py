@@ -116,6 +116,14 @@ def test_a_wrong_body_is_refused_with_a_reason(
     assert kept(root, key) == []
 
 
+def test_no_browser_takes_a_file_for_something_else(store: LocalStore, key: str) -> None:
+    """A page that an app uploaded would run in the name of the platform."""
+    upload(store, key, b"<script>alert(1)</script>")
+    headers = request("GET", read_url(store, key)).headers
+    assert headers["content-type"] == "application/octet-stream"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_request_without_a_signature_is_refused(store: LocalStore, key: str) -> None:
     for url in (part_url(store, key), read_url(store, key)):
         bare = url.partition("?")[0]
