@@ -67,6 +67,24 @@ async def test_the_next_batch_begins_before_the_answers_before_it_are_used() -> 
     assert happened == ["act [1]", "act [2, 3]", "answer 1", "answer 2", "answer 3"]
 
 
+async def test_those_who_ask_again_at_once_stay_together() -> None:
+    """What is in this process already joins, so a batch is not split by who was answered first."""
+    gathering, sizes = GroupCommit(), list[int]()
+
+    async def act(items: list[int]) -> list[int | Exception]:
+        sizes.append(len(items))
+        await asyncio.sleep(0)
+        return list(items)
+
+    async def ask() -> None:
+        for item in range(6):
+            await gathering.do("a", item, act)
+
+    await asyncio.gather(*(ask() for _ in range(8)))
+    assert sum(sizes) == 48
+    assert sizes.count(8) >= 4, sizes
+
+
 async def test_a_call_of_more_than_a_batch_gets_all_of_its_answers() -> None:
     gathering, held = GroupCommit(), Held()
     first = start(gathering, "a", [0], held)

@@ -16,6 +16,9 @@ R = TypeVar("R")
 _MOST = 512
 """Requests done together at most: a batch of 500 and those that came meanwhile."""
 
+_TURNS = 32
+"""Turns of the event loop, at most, in which a batch grows to the size of the one before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
@@ -49,6 +52,14 @@ class _Queue:
     waiting: list[_Request] = field(default_factory=list)
     led: bool = False
     callers: int = 0
+    before: int = 0
+
+    async def gather(self) -> None:
+        """Let requests that are in this process already join, if fewer wait than before."""
+        for _ in range(min(self.before, _TURNS)):
+            if len(self.waiting) >= self.before:
+                return
+            await asyncio.sleep(0)
 
     def take(self) -> list[_Request]:
         taken, self.waiting = self.waiting[:_MOST], self.waiting[_MOST:]
@@ -127,6 +138,7 @@ async def _lead(
     queue.led = True
     taken: list[_Request] = []
     try:
+        await queue.gather()
         async with turn():
             taken = queue.take()
             answers = await act([request.item for request in taken])
@@ -138,6 +150,7 @@ async def _lead(
         queue.waiting = taken + queue.waiting
         queue.led = False
         raise
+    queue.before = len(taken)
     queue.pass_on()
     for request, answer in zip(taken, answers, strict=True):
         caller = request.caller
