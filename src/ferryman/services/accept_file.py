@@ -82,7 +82,7 @@ async def _accept(
         try:
             answers |= await _record(tx, stored, new)
         except RuleError as refused:
-            answers |= {whole.upload.upload_id: refused for whole in new}
+            answers |= {whole.upload.upload_id: refused.with_traceback(None) for whole in new}
             new = []
     platform.metrics.count("ferryman_uploads_total", by=len(new))
     platform.metrics.count("ferryman_uploaded_bytes_total", by=sum(file.size for file in new))

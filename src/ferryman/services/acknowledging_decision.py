@@ -54,7 +54,8 @@ def decide(tx: Transaction, seen: Seen, batch: list[Asked]) -> Decided | None:
             if seen.wake_at is None and transfer_rules.next_wake(decided.after) is not None:
                 return None
         except RuleError as error:
-            decided.answers.append(error)
+            # Its traceback would hold this frame, and that the error: garbage for the collector.
+            decided.answers.append(error.with_traceback(None))
             continue
         decided.marked |= dict.fromkeys(fresh, asked.status)
         decided.counted += counted

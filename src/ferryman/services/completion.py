@@ -43,7 +43,10 @@ async def complete(
     file = CompleteFile(upload_id=upload_id, parts=request.parts, sha256=request.sha256)
     [answer] = await complete_batch(platform, app, [file])
     if isinstance(answer, PlatformError):
-        raise answer
+        try:
+            raise answer
+        finally:
+            del answer  # or its traceback holds it: garbage for the collector
     return answer
 
 
@@ -67,12 +70,16 @@ async def complete_batch(
     for transfer_id, batch in (await _find(platform, app, requests, answers)).items():
         try:
             await _complete(platform, app, transfer_id, batch, answers)
-        except PlatformError as refused:
+        except PlatformError as error:
+            refused = error.with_traceback(None)
             of_transfers.append(refused)
             answers |= {each.id: refused for each in batch if each.id not in answers}
-    for refusal in of_transfers:
-        if None not in ids and all(answer is refusal for answer in answers.values()):
-            raise refusal
+            del refused
+    of_all = [each for each in of_transfers if all(own is each for own in answers.values())]
+    if of_all and None not in ids:
+        answers.clear()
+        of_transfers.clear()
+        raise of_all.pop()
     return [
         refusals.upload.NOT_FOUND(id=file.upload_id) if upload_id is None else answers[upload_id]
         for upload_id, file in zip(ids, files, strict=True)
@@ -166,7 +173,7 @@ def _passing(
         try:
             check(pending)
         except RuleError as refused:
-            answers[pending.id] = refused
+            answers[pending.id] = refused.with_traceback(None)
         else:
             passing.append(pending)
     return passing

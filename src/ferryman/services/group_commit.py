@@ -88,7 +88,10 @@ class GroupCommit:
         """Return or raise the answer that ``act`` gives for ``item``; see :meth:`do_all`."""
         [answer] = await self.do_all(key, [item], act, turn)
         if isinstance(answer, Exception):
-            raise answer
+            try:
+                raise answer
+            finally:
+                del answer  # or its traceback holds it: garbage for the collector
         return answer
 
     async def do_all(
@@ -124,9 +127,13 @@ class GroupCommit:
             queue.callers -= 1
             if not queue.callers:
                 del self._queues[key]
-        for answer in me.answers:
-            if isinstance(answer, _Failed):
-                raise answer.error
+        failed = next((each for each in me.answers if isinstance(each, _Failed)), None)
+        if failed is not None:
+            me.answers.clear()
+            try:
+                raise failed.error
+            finally:
+                del failed  # as in do()
         return me.answers
 
 
@@ -152,11 +159,16 @@ async def _lead(
         raise
     queue.before = len(taken)
     queue.pass_on()
+    _give(taken, answers)
+    del answers  # may be errors that hold this frame
+    if queue.waiting:
+        await asyncio.sleep(0)  # the next one asks the database before these answers are sent
+
+
+def _give(taken: Sequence[_Request], answers: Sequence[Any]) -> None:
     for request, answer in zip(taken, answers, strict=True):
         caller = request.caller
         caller.answers[request.place] = answer
         caller.left -= 1
         if not caller.left:
             caller.wake()
-    if queue.waiting:
-        await asyncio.sleep(0)  # the next one asks the database before these answers are sent

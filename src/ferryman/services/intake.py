@@ -68,9 +68,12 @@ async def begin(
     key = key or new_id()
     # Such small files are rarely begun twice, so look for the resume key only after a conflict.
     answers = await _begin(platform, app, transfer_id, {key: file}, look_first=part is None)
-    answer = answers[key]
+    answer = answers.pop(key)
     if isinstance(answer, PlatformError):
-        raise answer
+        try:
+            raise answer
+        finally:
+            del answer  # or its traceback holds it: garbage for the collector
     return answer
 
 
@@ -122,7 +125,7 @@ async def _begin(
         try:
             _check(platform, file)
         except RuleError as refused:
-            answers[key] = refused
+            answers[key] = refused.with_traceback(None)
     if look_first:
         answers |= await begun_before(platform, app, transfer_id, _without(files, answers))
     new = _without(files, answers)
@@ -197,7 +200,7 @@ async def _open(
                 reference = await platform.objects.begin(str(key))
                 in_store.add(key)
         except PlatformError as refused:
-            answers[key] = refused
+            answers[key] = refused.with_traceback(None)
             return None
         upload = UploadRow(
             upload_id=new_id(),
