@@ -70,16 +70,13 @@ async def complete_batch(
     for transfer_id, batch in (await _find(platform, app, requests, answers)).items():
         try:
             await _complete(platform, app, transfer_id, batch, answers)
-        except PlatformError as error:
-            refused = error.with_traceback(None)
-            of_transfers.append(refused)
+        except PlatformError as refused:
+            of_transfers.append(refused.with_traceback(None))
             answers |= {each.id: refused for each in batch if each.id not in answers}
-            del refused
-    of_all = [each for each in of_transfers if all(own is each for own in answers.values())]
-    if of_all and None not in ids:
+    # Each refused transfer has an upload of its own here, so only one can have refused them all.
+    if None not in ids and of_transfers and all(e is of_transfers[0] for e in answers.values()):
         answers.clear()
-        of_transfers.clear()
-        raise of_all.pop()
+        raise of_transfers.pop()
     return [
         refusals.upload.NOT_FOUND(id=file.upload_id) if upload_id is None else answers[upload_id]
         for upload_id, file in zip(ids, files, strict=True)

@@ -68,8 +68,7 @@ async def begin(
     key = key or new_id()
     # Such small files are rarely begun twice, so look for the resume key only after a conflict.
     answers = await _begin(platform, app, transfer_id, {key: file}, look_first=part is None)
-    answer = answers.pop(key)
-    if isinstance(answer, PlatformError):
+    if isinstance(answer := answers.pop(key), PlatformError):
         try:
             raise answer
         finally:
@@ -97,9 +96,7 @@ async def begin_batch(
         distinct.setdefault(keys[-1], file)
     look_first = not all(_is_fresh(file) for file in files)
     answers = await _begin(platform, app, transfer_id, distinct, look_first=look_first)
-    return [
-        _repeated(distinct[key], file, answers[key]) for key, file in zip(keys, files, strict=True)
-    ]
+    return [_repeated(distinct[k], file, answers[k]) for k, file in zip(keys, files, strict=True)]
 
 
 def _is_fresh(file: UploadRequest) -> bool:
