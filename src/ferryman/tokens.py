@@ -200,10 +200,10 @@ def report_token(key: SigningKey, facts: dict[str, object]) -> str:
 
 def jwks(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, Any]]]:
     """Return the public keys, as ``/.well-known/jwks.json`` serves them (RFC 7517)."""
-    return {
-        "keys": [
-            RSAAlgorithm.to_jwk(key.public, as_dict=True)
-            | {"kid": key.kid, "alg": "RS256", "use": "sig", "key_ops": ["verify"]}
-            for key in keys
-        ]
-    }
+    return {"keys": [dict(_jwk(key)) for key in keys]}
+
+
+@lru_cache(maxsize=16)
+def _jwk(key: SigningKey) -> dict[str, Any]:
+    members: dict[str, Any] = RSAAlgorithm.to_jwk(key.public, as_dict=True)
+    return members | {"kid": key.kid, "alg": "RS256", "use": "sig", "key_ops": ["verify"]}

@@ -50,6 +50,69 @@ async def test_those_who_wait_are_done_together_in_order_and_each_gets_its_answe
     assert not gathering._queues, "what nobody waits for is remembered"
 
 
+async def test_the_next_batch_begins_before_the_answers_before_it_are_used() -> None:
+    """So the database has work while answers are sent."""
+    gathering, happened = GroupCommit(), list[str]()
+
+    async def act(items: list[int]) -> list[int | Exception]:
+        happened.append(f"act {items}")
+        await asyncio.sleep(0)
+        return list(items)
+
+    async def ask(item: int) -> None:
+        answer = await gathering.do("a", item, act)
+        happened.append(f"answer {answer}")
+
+    await asyncio.gather(*(ask(item) for item in (1, 2, 3)))
+    assert happened == ["act [1]", "act [2, 3]", "answer 1", "answer 2", "answer 3"]
+
+
+async def test_those_who_ask_again_at_once_stay_together() -> None:
+    """What is in this process already joins, so a batch is not split by who was answered first."""
+    gathering, sizes = GroupCommit(), list[int]()
+
+    async def act(items: list[int]) -> list[int | Exception]:
+        sizes.append(len(items))
+        await asyncio.sleep(0)
+        return list(items)
+
+    async def ask() -> None:
+        for item in range(6):
+            await gathering.do("a", item, act)
+
+    await asyncio.gather(*(ask() for _ in range(8)))
+    assert sum(sizes) == 48
+    assert sizes.count(8) >= 4, sizes
+
+
+async def test_a_call_of_more_than_a_batch_gets_all_of_its_answers() -> None:
+    gathering, held = GroupCommit(), Held()
+    first = start(gathering, "a", [0], held)
+    await held.begun.wait()
+    many = asyncio.create_task(gathering.do_all("a", range(1, 1101), held))
+    last = start(gathering, "a", [2000], held)
+    await asyncio.sleep(0)
+    held.go.set()
+    answers = await asyncio.gather(*first, many, *last)
+    assert answers == [0, [item * 10 for item in range(1, 1101)], 20000]
+    assert [len(batch) for batch in held.batches] == [1, 512, 512, 77]
+    assert not gathering._queues
+
+
+async def test_the_one_who_is_to_lead_next_and_is_cancelled_lets_another_one_lead() -> None:
+    gathering, held = GroupCommit(), Held()
+    tasks = start(gathering, "a", [1, 2, 3], held)
+    await held.begun.wait()
+    held.go.set()
+    while not tasks[0].done():  # the second is woken, and has not begun
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [answers[0], answers[2]] == [10, 30]
+    assert isinstance(answers[1], asyncio.CancelledError)
+    assert not gathering._queues
+
+
 async def test_another_key_does_not_wait() -> None:
     gathering, held, free = GroupCommit(), Held(), Held()
     waiting = start(gathering, "a", [1], held)

@@ -168,3 +168,23 @@ async def test_what_comes_after_an_abort_is_swept(services: Services) -> None:
         # What waits for its completion stays.
         assert [key async for key in s3.platform.objects.files()] == [open_one.key]
         await complete(s3, open_one)
+
+
+async def test_few_statements_accept_a_file_while_its_transfer_is_locked(
+    services: Services,
+) -> None:
+    """All other calls for the transfer wait for each of them: a trip to the database."""
+    transfer_id = await services.start_transfer()
+    await services.upload(transfer_id)
+    upload_id, part = await services.upload_part(transfer_id)
+    ran: list[str] = []
+    pool = services.platform.database.pool
+    connections = [await pool.acquire() for _ in range(pool.get_size())]
+    for connection in connections:
+        connection.add_query_logger(lambda record: ran.append(record.query))
+        await pool.release(connection)
+    request = CompleteRequest(parts=[part])
+    await completion.complete(services.platform, services.app, upload_id, request)
+    [locked] = [place for place, query in enumerate(ran) if "FOR NO KEY UPDATE OF" in query]
+    held = [query for query in ran[locked + 1 :] if query != "COMMIT;"]
+    assert len(held) <= 5, held

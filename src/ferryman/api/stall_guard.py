@@ -115,8 +115,12 @@ class _Client:
 
 def _body_bytes(scope: Any) -> int | None:
     """Return the length of a request's body; None if it is not known before it ends."""
-    headers = dict(scope["headers"])
-    length = headers.get(b"content-length", b"")
+    length, chunked = b"", False
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            length = value
+        elif name == b"transfer-encoding":
+            chunked = True
     if length.isdigit():
         return int(length)
-    return None if b"transfer-encoding" in headers else 0
+    return None if chunked else 0

@@ -49,8 +49,9 @@ class AppThrottle:
         if len(self._buckets) > self._sweep_at:
             self._sweep(now)
         if wait > 0:
-            refused = self._refusal(per_second=self._whole.per_second, burst=self._whole.burst)
-            raise refused.after(ceil(wait))
+            whole = self._whole
+            # Without a name, which would keep the error and this frame for the collector.
+            raise self._refusal(per_second=whole.per_second, burst=whole.burst).after(ceil(wait))
 
     def _sweep(self, now: float) -> None:
         """Forget full buckets: a missing bucket counts as full."""

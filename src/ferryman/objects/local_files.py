@@ -140,7 +140,7 @@ class LocalFiles:
                     answers.append(self._complete(file, min_part_size))
                 changed.add(self.object(file.key).parent)
             except PlatformError as refused:
-                answers.append(refused)
+                answers.append(refused.with_traceback(None))
         # Also on a repeat: the first call may have been killed before this point. A rename changes
         # both folders at once in a file system, so syncing the new one is enough.
         with disk_errors():

@@ -12,7 +12,6 @@ from ferryman.services.changes import apply, message_id_of
 from ferryman.services.open_upload import check_current, receipt_of, receipts
 from ferryman.services.platform import Platform
 from ferryman.store import app_data as app_data_store
-from ferryman.store import timeline as timeline_store
 from ferryman.store import upload as upload_store
 from ferryman.store.app import AppRow
 from ferryman.store.app_data import AppDataRow
@@ -83,7 +82,7 @@ async def _accept(
         try:
             answers |= await _record(tx, stored, new)
         except RuleError as refused:
-            answers |= {whole.upload.upload_id: refused for whole in new}
+            answers |= {whole.upload.upload_id: refused.with_traceback(None) for whole in new}
             new = []
     platform.metrics.count("ferryman_uploads_total", by=len(new))
     platform.metrics.count("ferryman_uploaded_bytes_total", by=sum(file.size for file in new))
@@ -107,9 +106,7 @@ async def _record(
     change = export_rules.record_upload(stored.state, tx.now, len(new))
     files = [_file(whole) for whole in new]
     proven = [(file, whole.parts) for file, whole in zip(files, new, strict=True)]
-    await app_data_store.accept(tx, stored.transfer_id, proven)
-    entries = [("app_data.uploaded", _facts(file)) for file in files]
-    await timeline_store.write_many(tx, stored.transfer_id, entries)
+    await app_data_store.accept(tx, stored.transfer_id, proven, [_facts(file) for file in files])
     await apply(tx, stored, change, fields=[_fields(file) for file in files])
     return {file.upload_id: receipt_of(file) for file in files}
 

@@ -1,6 +1,7 @@
 """Decide acknowledgements of a transfer without locking it, as long as it does not settle."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from uuid import UUID
 
 from ferryman import refusals
@@ -12,6 +13,11 @@ from ferryman.store.acknowledgement import Seen
 from ferryman.store.app import AppRow
 from ferryman.store.database import Transaction
 from ferryman.vocab import AckStatus, EventType
+
+_COUNTS = {"succeeded", "failed", "progress", "last_success_at"}
+"""Fields of a transfer that acknowledgements change, as long as it does not settle."""
+
+_but_counts = attrgetter(*({field.name for field in fields(Transfer)} - _COUNTS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +54,8 @@ def decide(tx: Transaction, seen: Seen, batch: list[Asked]) -> Decided | None:
             if seen.wake_at is None and transfer_rules.next_wake(decided.after) is not None:
                 return None
         except RuleError as error:
-            decided.answers.append(error)
+            # Its traceback would hold this frame, and that the error: garbage for the collector.
+            decided.answers.append(error.with_traceback(None))
             continue
         decided.marked |= dict.fromkeys(fresh, asked.status)
         decided.counted += counted
@@ -72,12 +79,5 @@ def _moves_counts_alone(decided: Decided, asked: Asked, counted: int, tx: Transa
     if before.export_completed_at is not None and before.outstanding <= counted:
         return False
     change = transfer_rules.acknowledge(before, asked.status, counted, tx.now)
-    after = decided.after = change.transfer
-    expected = replace(
-        before,
-        succeeded=after.succeeded,
-        failed=after.failed,
-        progress=after.progress,
-        last_success_at=after.last_success_at,
-    )
-    return after == expected and not change.events
+    decided.after = change.transfer
+    return not change.events and _but_counts(change.transfer) == _but_counts(before)

@@ -42,6 +42,10 @@ class AcknowledgingTurns:
     async def turn(self, database: Database) -> AsyncIterator[Transaction]:
         """Run a batch: in a transaction in turn with other processes, or each statement alone."""
         try:
+            if not self._left:
+                async with database.statement() as tx:
+                    yield tx
+                return
             async with AsyncExitStack() as stack:
                 yield await self._begin(database, stack)
         except Exception:
@@ -49,15 +53,14 @@ class AcknowledgingTurns:
             raise
 
     async def _begin(self, database: Database, stack: AsyncExitStack) -> Transaction:
-        if self._left:
-            try:
-                async with AsyncExitStack() as own:
-                    tx = await own.enter_async_context(database.transaction())
-                    waited = await acknowledgement_store.take_turn(tx)
-                    tx = await database.later(tx)
-                    self._left = _KEPT if waited else self._left - 1
-                    stack.push_async_exit(own.pop_all())
-                    return tx
-            except NoTurnError:
-                self._left = 0
+        try:
+            async with AsyncExitStack() as own:
+                tx = await own.enter_async_context(database.transaction())
+                waited = await acknowledgement_store.take_turn(tx)
+                tx = await database.later(tx)
+                self._left = _KEPT if waited else self._left - 1
+                stack.push_async_exit(own.pop_all())
+                return tx
+        except NoTurnError:
+            self._left = 0
         return await stack.enter_async_context(database.statement())

@@ -120,24 +120,30 @@ async def _emit(
         return
     subscribed = connect or bool(routes_of(app, event_type))
     ids = [message_id_of(stored.transfer_id, event_type, extra) for extra in extras]
-    name = event_type.value
     # App data is acknowledged by its message, so it needs one even if nothing listens.
-    queued = subscribed or event_type is EventType.UPLOADED
-    if queued:
-        events = [
-            payload_of(app, stored, event_type, message_id, dict(extra))
-            for message_id, extra in zip(ids, extras, strict=True)
-        ]
-        name = events[0].event_type.value
-        allowed = attempts_in_round(app.kind, event_type, settled=False)
-        reason = None if subscribed else why_no_route(app)
-        await message_store.insert(tx, stored, event_type, events, allowed, reason)
-    kind = "message.created" if queued else "message.not_routed"
-    facts = [
+    if not subscribed and event_type is not EventType.UPLOADED:
+        facts = _facts(event_type.value, ids, extras)
+        entries = [("message.not_routed", fact) for fact in facts]
+        await timeline_store.write_many(tx, stored.transfer_id, entries)
+        return
+    events = [
+        payload_of(app, stored, event_type, message_id, dict(extra))
+        for message_id, extra in zip(ids, extras, strict=True)
+    ]
+    facts = _facts(events[0].event_type.value, ids, extras)
+    allowed = attempts_in_round(app.kind, event_type, settled=False)
+    reason = None if subscribed else why_no_route(app)
+    await message_store.insert(tx, stored, event_type, events, facts, allowed, reason)
+
+
+def _facts(
+    name: str, ids: Sequence[UUID], extras: Sequence[Mapping[str, Any]]
+) -> list[dict[str, str]]:
+    """Return the facts of messages that the timeline has."""
+    return [
         {"messageId": str(message_id), "eventType": name, **_label_of(extra)}
         for message_id, extra in zip(ids, extras, strict=True)
     ]
-    await timeline_store.write_many(tx, stored.transfer_id, [(kind, fact) for fact in facts])
 
 
 def _label_of(extra: Mapping[str, Any]) -> dict[str, str]:

@@ -43,7 +43,10 @@ async def complete(
     file = CompleteFile(upload_id=upload_id, parts=request.parts, sha256=request.sha256)
     [answer] = await complete_batch(platform, app, [file])
     if isinstance(answer, PlatformError):
-        raise answer
+        try:
+            raise answer
+        finally:
+            del answer  # or its traceback holds it: garbage for the collector
     return answer
 
 
@@ -68,11 +71,12 @@ async def complete_batch(
         try:
             await _complete(platform, app, transfer_id, batch, answers)
         except PlatformError as refused:
-            of_transfers.append(refused)
+            of_transfers.append(refused.with_traceback(None))
             answers |= {each.id: refused for each in batch if each.id not in answers}
-    for refusal in of_transfers:
-        if None not in ids and all(answer is refusal for answer in answers.values()):
-            raise refusal
+    # Each refused transfer has an upload of its own here, so only one can have refused them all.
+    if None not in ids and of_transfers and all(e is of_transfers[0] for e in answers.values()):
+        answers.clear()
+        raise of_transfers.pop()
     return [
         refusals.upload.NOT_FOUND(id=file.upload_id) if upload_id is None else answers[upload_id]
         for upload_id, file in zip(ids, files, strict=True)
@@ -166,7 +170,7 @@ def _passing(
         try:
             check(pending)
         except RuleError as refused:
-            answers[pending.id] = refused
+            answers[pending.id] = refused.with_traceback(None)
         else:
             passing.append(pending)
     return passing

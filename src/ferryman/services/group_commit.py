@@ -16,6 +16,9 @@ R = TypeVar("R")
 _MOST = 512
 """The most requests in one batch: a call of 500 files, and those that arrived meanwhile."""
 
+_TURNS = 32
+"""Turns of the event loop, at most, in which a batch grows to the size of the one before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
@@ -25,16 +28,48 @@ class _Failed:
 
 
 @dataclass(slots=True, eq=False)
+class _Caller:
+    """Whoever waits for ``left`` answers; ``woken`` ends its sleep until there is one to see to."""
+
+    answers: list[Any]
+    left: int
+    woken: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        if self.woken is not None and not self.woken.done():
+            self.woken.set_result(None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Request:
     item: Any
-    answer: asyncio.Future[Any]
+    caller: _Caller
+    place: int
 
 
 @dataclass(slots=True)
 class _Queue:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: list[_Request] = field(default_factory=list)
+    led: bool = False
     callers: int = 0
+    before: int = 0
+
+    async def gather(self) -> None:
+        """Let requests that are in this process already join, if fewer wait than before."""
+        for _ in range(min(self.before, _TURNS)):
+            if len(self.waiting) >= self.before:
+                return
+            await asyncio.sleep(0)
+
+    def take(self) -> list[_Request]:
+        taken, self.waiting = self.waiting[:_MOST], self.waiting[_MOST:]
+        return taken
+
+    def pass_on(self) -> None:
+        """Let the first of those who wait lead."""
+        self.led = False
+        if self.waiting:
+            self.waiting[0].caller.wake()
 
 
 class GroupCommit:
@@ -53,7 +88,10 @@ class GroupCommit:
         """Return or raise the answer that ``act`` gives for ``item``; see :meth:`do_all`."""
         [answer] = await self.do_all(key, [item], act, turn)
         if isinstance(answer, Exception):
-            raise answer
+            try:
+                raise answer
+            finally:
+                del answer  # or its traceback holds it: garbage for the collector
         return answer
 
     async def do_all(
@@ -71,48 +109,66 @@ class GroupCommit:
         exceptions are raised to all of them too.
         """
         queue = self._queues.setdefault(key, _Queue())
-        loop = asyncio.get_running_loop()
-        mine = [_Request(item, loop.create_future()) for item in items]
-        queue.waiting += mine
+        me = _Caller([None] * len(items), len(items))
+        queue.waiting += [_Request(item, me, place) for place, item in enumerate(items)]
         queue.callers += 1
         try:
-            async with queue.lock:
-                while not all(request.answer.done() for request in mine):
-                    await _act(queue, act, turn)
+            while me.left:
+                if queue.led:
+                    me.woken = asyncio.get_running_loop().create_future()
+                    await me.woken
+                else:
+                    await _lead(queue, act, turn)
         finally:
-            if waiting := {*mine} & {*queue.waiting}:  # cancelled before its turn came
-                queue.waiting = [each for each in queue.waiting if each not in waiting]
+            if me.left:  # cancelled
+                queue.waiting = [each for each in queue.waiting if each.caller is not me]
+                if not queue.led:
+                    queue.pass_on()
             queue.callers -= 1
             if not queue.callers:
                 del self._queues[key]
-        answers = [request.answer.result() for request in mine]
-        for answer in answers:
-            if isinstance(answer, _Failed):
-                raise answer.error
-        return answers
+        failed = next((each for each in me.answers if isinstance(each, _Failed)), None)
+        if failed is not None:
+            me.answers.clear()
+            try:
+                raise failed.error
+            finally:
+                del failed  # as in do()
+        return me.answers
 
 
-async def _act(
+async def _lead(
     queue: _Queue,
     act: Callable[[list[Any]], Awaitable[Sequence[Any]]],
     turn: Callable[[], AbstractAsyncContextManager[object]],
 ) -> None:
+    queue.led = True
     taken: list[_Request] = []
     try:
+        await queue.gather()
         async with turn():
-            taken = _take(queue)
+            taken = queue.take()
             answers = await act([request.item for request in taken])
     except Exception as error:  # noqa: BLE001 - raised to each of them
-        taken = taken or _take(queue)
+        taken = taken or queue.take()
         answers = [_Failed(error)] * len(taken)
     except BaseException:
         # This caller was cancelled; the others still wait for their answers.
         queue.waiting = taken + queue.waiting
+        queue.led = False
         raise
+    queue.before = len(taken)
+    queue.pass_on()
+    _give(taken, answers)
+    del answers  # may be errors that hold this frame
+    if queue.waiting:
+        await asyncio.sleep(0)  # the next one asks the database before these answers are sent
+
+
+def _give(taken: Sequence[_Request], answers: Sequence[Any]) -> None:
     for request, answer in zip(taken, answers, strict=True):
-        request.answer.set_result(answer)
-
-
-def _take(queue: _Queue) -> list[_Request]:
-    taken, queue.waiting = queue.waiting[:_MOST], queue.waiting[_MOST:]
-    return taken
+        caller = request.caller
+        caller.answers[request.place] = answer
+        caller.left -= 1
+        if not caller.left:
+            caller.wake()

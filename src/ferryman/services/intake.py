@@ -68,9 +68,11 @@ async def begin(
     key = key or new_id()
     # Such small files are rarely begun twice, so look for the resume key only after a conflict.
     answers = await _begin(platform, app, transfer_id, {key: file}, look_first=part is None)
-    answer = answers[key]
-    if isinstance(answer, PlatformError):
-        raise answer
+    if isinstance(answer := answers.pop(key), PlatformError):
+        try:
+            raise answer
+        finally:
+            del answer  # or its traceback holds it: garbage for the collector
     return answer
 
 
@@ -94,9 +96,7 @@ async def begin_batch(
         distinct.setdefault(keys[-1], file)
     look_first = not all(_is_fresh(file) for file in files)
     answers = await _begin(platform, app, transfer_id, distinct, look_first=look_first)
-    return [
-        _repeated(distinct[key], file, answers[key]) for key, file in zip(keys, files, strict=True)
-    ]
+    return [_repeated(distinct[k], file, answers[k]) for k, file in zip(keys, files, strict=True)]
 
 
 def _is_fresh(file: UploadRequest) -> bool:
@@ -122,7 +122,7 @@ async def _begin(
         try:
             _check(platform, file)
         except RuleError as refused:
-            answers[key] = refused
+            answers[key] = refused.with_traceback(None)
     if look_first:
         answers |= await begun_before(platform, app, transfer_id, _without(files, answers))
     new = _without(files, answers)
@@ -197,7 +197,7 @@ async def _open(
                 reference = await platform.objects.begin(str(key))
                 in_store.add(key)
         except PlatformError as refused:
-            answers[key] = refused
+            answers[key] = refused.with_traceback(None)
             return None
         upload = UploadRow(
             upload_id=new_id(),

@@ -1,6 +1,6 @@
 """App data: completed files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,9 +51,15 @@ class FileToRead:
 
 
 async def accept(
-    tx: Transaction, transfer_id: UUID, files: Sequence[tuple[AppDataRow, list[StoredPart]]]
+    tx: Transaction,
+    transfer_id: UUID,
+    files: Sequence[tuple[AppDataRow, list[StoredPart]]],
+    entries: Sequence[Mapping[str, object]],
 ) -> None:
-    """Accept completed uploads as files of a transfer, with the digests of their parts."""
+    """Accept completed uploads as files of a transfer, with the digests of their parts.
+
+    The timeline gets ``entries``, one of each file.
+    """
     await SQL.accept_app_data(
         tx.connection,
         transfer_id=transfer_id,
@@ -65,6 +71,7 @@ async def accept(
         digests=[file.sha256 for file, _ in files],
         parts_digests=[file.parts_sha256 for file, _ in files],
         parts=[msgspec.json.encode(parts).decode() for _, parts in files],
+        entries=[msgspec.json.encode(entry).decode() for entry in entries],
         now=tx.now,
     )
 

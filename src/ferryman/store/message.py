@@ -1,6 +1,6 @@
 """Messages, which are also the outbox: their state, and the event to send (ADR 0023)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,10 +44,13 @@ async def insert(
     stored: StoredTransfer,
     event_type: EventType,
     events: Sequence[ForgeEvent | ConnectEvent],
+    entries: Sequence[Mapping[str, str]],
     allowed: int | None,
     reason: str | None = None,
 ) -> None:
     """Insert messages that are due at once, or held if the transfer is paused.
+
+    The timeline gets ``entries``, one of each message.
 
     With a ``reason`` they are stored as undelivered from the start, so that admins can see them.
     """
@@ -55,6 +58,7 @@ async def insert(
         tx.connection,
         message_ids=[UUID(event.message_id) for event in events],
         payloads=[msgspec.json.encode(event).decode() for event in events],
+        entries=[msgspec.json.encode(entry).decode() for entry in entries],
         transfer_id=stored.transfer_id,
         app_id=stored.app_id,
         event_type=event_type,

@@ -1,5 +1,6 @@
 -- name: accept_app_data!
--- Also completes the uploads and adds up their bytes: one round trip while the transfer is locked.
+-- Also completes the uploads, adds up their bytes and writes their entries of the timeline: one round
+-- trip while the transfer is locked.
 WITH file AS (
     INSERT INTO app_data (key, transfer_id, upload_id, message_id, label, size, sha256,
                           parts_sha256, parts, created_at)
@@ -27,7 +28,12 @@ failed AS (
 repeated AS (
     UPDATE upload SET reason = 'superseded'
     FROM failed JOIN begun USING (claim, label, nth)
-    WHERE upload.upload_id = failed.upload_id AND begun.created_at >= failed.given_up_at)
+    WHERE upload.upload_id = failed.upload_id AND begun.created_at >= failed.given_up_at),
+logged AS (
+    INSERT INTO timeline (transfer_id, at, kind, data)
+    SELECT :transfer_id, :now, 'app_data.uploaded', data
+    FROM unnest(CAST(:entries AS jsonb[])) WITH ORDINALITY AS entry (data, place)
+    ORDER BY place)
 UPDATE transfer
 SET bytes = bytes + (SELECT sum(size) FROM unnest(CAST(:sizes AS bigint[])) AS size)
 WHERE transfer_id = :transfer_id;

@@ -1,5 +1,6 @@
 -- name: insert_messages!
--- Notifies the workers on commit. Messages of a paused transfer have no time: they are held.
+-- Notifies the workers on commit, and writes the entries of the timeline. Messages of a paused
+-- transfer have no time: they are held.
 WITH added AS (
     INSERT INTO message (message_id, transfer_id, app_id, event_type, payload, state, reason,
                          allowed, created_at, next_attempt_at, trace)
@@ -11,7 +12,12 @@ WITH added AS (
     FROM unnest(CAST(:message_ids AS uuid[]), CAST(:payloads AS jsonb[]))
         WITH ORDINALITY AS event (message_id, payload, place)
     ORDER BY place
-    RETURNING app_id, event_type, state)
+    RETURNING app_id, event_type, state),
+logged AS (
+    INSERT INTO timeline (transfer_id, at, kind, data)
+    SELECT :transfer_id, :now, 'message.created', data
+    FROM unnest(CAST(:entries AS jsonb[])) WITH ORDINALITY AS entry (data, place)
+    ORDER BY place)
 SELECT pg_notify('ferryman_due', app_id || ' ' || event_type) FROM added
 WHERE state = 'PENDING'
 LIMIT 1;

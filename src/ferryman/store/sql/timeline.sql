@@ -1,5 +1,6 @@
 -- name: write_entries!
--- insert_uploads and acknowledge_messages also write entries, which saves a round trip there.
+-- Statements that write uploads, files, messages and acknowledgements write their own entries, which
+-- saves a round trip there.
 INSERT INTO timeline (transfer_id, at, kind, data)
 SELECT transfer_id, :now, kind, data
 FROM unnest(CAST(:transfer_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:data AS jsonb[]))
