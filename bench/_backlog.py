@@ -153,7 +153,8 @@ async def add_one_pending(tx: Transaction, stored: StoredTransfer) -> str:
         key=key,
         label="records",
     )
-    await message_store.insert(tx, stored, event.event_type, [event], MAX_ATTEMPTS)
+    facts = [{"messageId": event.message_id, "eventType": event.event_type.value}]
+    await message_store.insert(tx, stored, event.event_type, [event], facts, MAX_ATTEMPTS)
     return event.message_id
 
 

@@ -16,7 +16,10 @@ from ferryman.vocab import FunctionMode, Role
 
 DERIVED = [name for name, each in vars(DerivedSettings).items() if isinstance(each, property)]
 
-API_LACKS = frozenset({"pydantic", "pydantic_settings", "typer", "rich", "psutil", "aiohttp"})
+API_LACKS = frozenset(
+    {"pydantic", "pydantic_settings", "typer", "rich", "psutil", "aiohttp"}
+    | {"ferryman.domain.fault_oracle"}
+)
 """What reads settings and command lines, and what other processes and few calls need."""
 WORKER_LACKS = frozenset({"litestar", "granian", "rich"})
 
