@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import structlog
 
-from ferryman.ids import ephemeral_id
+from ferryman.ids import ephemeral_id, new_span_id
 
 log = structlog.get_logger("ferryman.tracing")
 
@@ -95,7 +95,7 @@ def outgoing() -> dict[str, str]:
     known = _current.get()
     trace_id = ephemeral_id().hex if known is None else known[3:35]
     # Our span is the parent of the app's spans; without one the attempt gets an id.
-    span_id = known[36:52] if known is not None and _tracers else ephemeral_id().hex[16:]
+    span_id = known[36:52] if known is not None and _tracers else new_span_id()
     flags = "00" if known is None else known[53:]
     return {
         "traceparent": f"00-{trace_id}-{span_id}-{flags}",

@@ -4,29 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, AbstractStreamWriter
-from aiohttp.payload import BytesPayload
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from ferryman.clock import wall_now
 from ferryman.delivery.backoff import asked_delay
 from ferryman.delivery.egress_proxy import EgressProxy
+from ferryman.delivery.exchange import BODY_BYTES, Posted, Poster
 from ferryman.delivery.resolver import BoundedResolver
 from ferryman.delivery.ssrf_guard import AddressRefusedError, public_socket
-from ferryman.domain.outcome import Outcome, Stage, failed, succeeded
+from ferryman.domain.outcome import Outcome, failed, succeeded
 from ferryman.network.aiohttp_client import failure_of
 from ferryman.network.proxies import Proxies, Proxy
 from ferryman.network.raw_connection import target
 from ferryman.network.trust import tls_context
 from ferryman.vocab import FailureCause
 
-_BODY_BYTES = 1 << 16
 _CUT = "[Ferryman reads 64 KiB of an answer; this one is longer.]\n"
-_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
-"""The whole attempt has its own timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +76,7 @@ class RemoteSender:
     """Posts events through a session of :func:`open_session`, or through the ``egress`` proxy."""
 
     def __init__(self, session: aiohttp.ClientSession, egress: EgressProxy | None = None) -> None:
-        self._session = session
-        self._egress = egress
+        self._poster = Poster(session, egress)
 
     async def post(
         self,
@@ -99,10 +94,10 @@ class RemoteSender:
         """
         clock = asyncio.get_running_loop()
         began = clock.time()
-        request = _Body(payload.encode(), content_type="application/json")
+        request = Posted(url, payload.encode(), headers)
         try:
             async with asyncio.timeout(timeout):
-                status, answer_headers, body = await self._exchange(url, request, headers)
+                answer = await self._poster.post(request)
         except TimeoutError:
             return failed(
                 request.stage,
@@ -115,15 +110,16 @@ class RemoteSender:
             # ValueError: a URL or response that the client cannot parse.
             cause, reason = _reason(error, receiver.noun, url, request.proxy)
             return failed(request.stage, cause, reason, duration=clock.time() - began)
-        duration, read = clock.time() - began, body[:_BODY_BYTES].decode("utf-8", "replace")
-        text = read if len(body) <= _BODY_BYTES else _CUT + read
+        duration, status = clock.time() - began, answer.status
+        read = answer.body[:BODY_BYTES].decode("utf-8", "replace")
+        text = read if len(answer.body) <= BODY_BYTES else _CUT + read
         if receiver.accepts(status):
             return succeeded(duration=duration, status=status, output=text, body=read)
         reason = f"The {receiver.noun} answered {status}"
         if 200 <= status < 300:
             reason += f", and only {receiver.expected} counts"
         if 300 <= status < 400:
-            location = answer_headers.get("Location", "")[:500]
+            location = answer.headers.get("Location", "")[:500]
             reason += (
                 f", a redirect to {location!r}, which is not followed: {receiver.final_address}"
             )
@@ -133,53 +129,8 @@ class RemoteSender:
             f"{reason}.\n{text}",
             duration=duration,
             status=status,
-            retry_after=asked_delay(status, answer_headers.get("Retry-After"), wall_now()),
+            retry_after=asked_delay(status, answer.headers.get("Retry-After"), wall_now()),
         )
-
-    async def _exchange(
-        self, url: str | URL, request: "_Body", headers: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        session, more = self._session, dict[str, Any]()
-        if self._egress is not None and (proxy := self._egress.proxy_of(URL(url))) is not None:
-            request.proxy, session = proxy, self._egress.session
-            url, more = await self._egress.arguments(URL(url), proxy)
-        async with session.post(
-            url,
-            data=request,
-            headers={
-                # A compressed response could be small on the wire and huge in memory.
-                "Accept-Encoding": "identity",
-                "User-Agent": "Ferryman",
-                **headers,
-                **more.pop("headers", {}),
-            },
-            allow_redirects=False,
-            timeout=_NO_TIMEOUT,
-            **more,
-        ) as response:
-            body = bytearray()
-            while len(body) <= _BODY_BYTES:
-                chunk = await response.content.read(_BODY_BYTES + 1 - len(body))
-                if not chunk:
-                    break
-                body += chunk
-            else:
-                # Otherwise the client would read the rest of the response to reuse the connection.
-                response.close()
-            return response.status, response.headers, bytes(body)
-
-
-class _Body(BytesPayload):
-    """A request body that knows whether the client has started sending it."""
-
-    stage: Stage = "before"
-    proxy: Proxy | None = None
-
-    async def write_with_length(
-        self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
-        self.stage = "during"
-        await super().write_with_length(writer, content_length)
 
 
 def cause_of(status: int) -> FailureCause:

@@ -100,6 +100,7 @@ async def due_lanes(tx: Transaction) -> dict[Lane, LaneDueTime]:
 
 async def claim(tx: Transaction, worker_id: UUID, quotas: dict[Lane, int]) -> list[ClaimedMessage]:
     """Claim due messages, up to the given number per lane."""
+    lanes = {(lane.app_id, lane.event_type.value): lane for lane in quotas}
     rows = SQL.claim_messages(
         tx.connection,
         app_ids=[lane.app_id for lane in quotas],
@@ -112,7 +113,7 @@ async def claim(tx: Transaction, worker_id: UUID, quotas: dict[Lane, int]) -> li
         ClaimedMessage(
             row["message_id"],
             row["transfer_id"],
-            Lane(row["app_id"], EventType(row["event_type"])),
+            lanes[row["app_id"], row["event_type"]],
             row["payload"],
             row["attempts"],
             row["earlier"],
