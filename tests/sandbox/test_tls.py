@@ -1,7 +1,9 @@
 """TLS runs from the function to the host, whose certificate has to say the name that was called."""
 
 import json
+import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,3 +83,33 @@ def test_a_certificate_is_checked_against_the_name_that_was_called(
     # Not granted: there is no such name.
     assert said[FOREIGN] != "secure"
     assert "not known" in said[FOREIGN] or "ENOTFOUND" in said[FOREIGN], said
+
+
+@pytest.mark.parametrize("named", ["all", "own of Node.js", "unreadable"])
+def test_node_is_given_the_authorities_that_it_lacks(ground: Ground, named: str) -> None:
+    """Reading those that it has would double the time of its start."""
+    certify(ground.folder / "authority.pem", ground.folder / "server.pem")
+    lacking = (ground.folder / "authority.pem").read_text()
+    command = [
+        ground.environment.get("FERRYMAN_NODE") or pytest.skip("no Node.js"),
+        "-p",
+        "require('tls').rootCertificates.slice(0, 3).join('\\n')",
+    ]
+    own = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    bundle = ground.folder / "bundle.pem"
+    bundle.write_text(own + (lacking if named == "all" else ""))
+    file = ground.folder / "none.pem" if named == "unreadable" else bundle
+    given = {**ground.environment, "NODE_EXTRA_CA_CERTS": str(file)}
+    [outcome] = replace(ground, environment=given).call(
+        {"handler": "trusting.run", "event": {"names": [SECURE]}},
+        granted=[f"https://{SECURE}:{{secure}}"],
+        secure=str(ground.folder / "server.pem"),
+        names=[SECURE],
+        private=True,
+    )["outcomes"]
+    if named == "unreadable":  # and Node.js says so itself
+        assert "none.pem" in outcome["output"]
+        return
+    said = json.loads(outcome["output"])
+    assert said["given"] == (lacking if named == "all" else "")
+    assert (said["word"] == "secure") == (named == "all"), said

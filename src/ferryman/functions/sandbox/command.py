@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +17,9 @@ SHARED_MEMORY_BYTES = 16 << 20
 SCRATCH = "/scratch"
 _USER = "function:x:{uid}:{uid}:function:/scratch:/bin/sh\n"
 _FILES = {
-    "resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
-    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-    "hosts": "127.0.0.1 localhost\n",
+    "/etc/resolv.conf": b"nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
+    "/etc/nsswitch.conf": b"passwd: files\ngroup: files\nhosts: files dns\n",
+    "/etc/hosts": b"127.0.0.1 localhost\n",
 }
 
 
@@ -47,10 +47,13 @@ class SandboxCommand:
         """Append options."""
         self.words += words
 
-    def add_file(self, path: str, content: str) -> None:
-        """Put a file with this content into the sandbox."""
-        descriptor = self.descriptor_of(content.encode())
-        self.add("--perms", "0444", "--ro-bind-data", str(descriptor), path)
+    def add_file(self, path: str, content: bytes) -> None:
+        """Put a file with this content where the sandbox's own folders are.
+
+        It is read-only once they are: a mount of its own would make each start longer.
+        """
+        descriptor = self.descriptor_of(content)
+        self.add("--perms", "0444", "--file", str(descriptor), path)
 
     def descriptor_of(self, content: bytes) -> int:
         """Return a descriptor from which this content can be read."""
@@ -66,8 +69,13 @@ class SandboxCommand:
             os.close(descriptor)
 
 
-def function_command(program: str, view: View, uid: int) -> SandboxCommand:
-    """Return the options of a function's sandbox; ``uid`` is 0 for a worker that is not root."""
+def function_command(
+    program: str, view: View, uid: int, files: Mapping[str, bytes]
+) -> SandboxCommand:
+    """Return the options of a function's sandbox, with ``files`` of its own below ``/etc``.
+
+    ``uid`` is 0 for a worker that is not root.
+    """
     command = SandboxCommand([program])
     command.add("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-net")
     command.add("--unshare-cgroup-try", "--die-with-parent", "--as-pid-1", "--hostname", "function")
@@ -82,9 +90,9 @@ def function_command(program: str, view: View, uid: int) -> SandboxCommand:
     command.add("--remount-ro", "/dev")
     for name in _ETC:
         command.add("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
-    for name, content in _FILES.items():
-        command.add_file(f"/etc/{name}", content)
-    command.add_file("/etc/passwd", _USER.format(uid=uid))
+    user = {"/etc/passwd": _USER.format(uid=uid).encode()}
+    for path, content in {**_FILES, **user, **files}.items():
+        command.add_file(path, content)
     _add_view(command, view)
     command.add("--chdir", str(view.source), "--perms", "0755", "--dir", SCRATCH)
     command.add("--remount-ro", "/")

@@ -11,6 +11,7 @@ from pathlib import Path
 from ferryman.functions import launch
 from ferryman.functions.mark import CallMark
 from ferryman.functions.program import Program
+from ferryman.functions.sandbox import authorities
 from ferryman.functions.sandbox import limits as sandbox_limits
 from ferryman.functions.sandbox.access import Access
 from ferryman.functions.sandbox.cgroups import Cgroup
@@ -94,10 +95,13 @@ async def launch_sandboxed(
         mark = CallMark()
         failed.callback(mark.close)
         passed = (theirs.fileno(), tell, channel.fileno(), mark.descriptor)
+        environment = _environment()
+        lacking = authorities.for_node(program, environment)
         command = function_command(
             sandbox.program,
             sandbox.view(program.source, program.readable, access.folder),
             uid.number,
+            {} if lacking is None else {authorities.INSIDE: lacking},
         )
         inner = [*launch.entering(INIT), *map(str, passed), str(memory_bytes)]
         inner += program.command(memory_bytes)
@@ -107,7 +111,7 @@ async def launch_sandboxed(
                 process = SpawnedProcess.start(
                     group.joining([*command.words, "--", *inner]),
                     output=output,
-                    env=_environment(),
+                    env=environment,
                     pass_fds=(*passed, *command.descriptors),
                 )
             finally:
