@@ -6,6 +6,7 @@ from typing import Any, Self
 import litestar
 from litestar import HttpMethod, MediaType, Request, Response
 from litestar.handlers import HTTPRouteHandler, route
+from litestar.utils import join_paths
 
 
 class Router(litestar.Router):
@@ -20,9 +21,14 @@ class Router(litestar.Router):
     def __init__(self, path: str, *, route_handlers: Sequence[Any], **options: Any) -> None:
         own = [each for each in route_handlers if isinstance(each, HTTPRouteHandler)]
         answered = {at for each in own if "OPTIONS" in each.http_methods for at in each.paths}
-        paths = {at for each in own for at in each.paths} - answered
-        allowed = [_allowed_methods(sorted(paths))] if paths else []
+        paths = list(dict.fromkeys(at for each in own for at in sorted(each.paths)))
+        unanswered = [at for at in paths if at not in answered]
+        # First, as a route that is made without one makes its own.
+        allowed = [_allowed_methods(unanswered)] if unanswered else []
         super().__init__(path, route_handlers=[*allowed, *route_handlers], **options)
+        # A handler keeps its paths in a set; documents have them in the order of their handlers.
+        places = {join_paths([self.path, at]): place for place, at in enumerate(paths)}
+        self.routes.sort(key=lambda each: places.get(each.path, len(places)))
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
         return self

@@ -51,7 +51,7 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PostAnswer:
     """The answer; ``body`` has at most one byte more than :data:`BODY_BYTES`."""
 
     status: int
@@ -68,7 +68,7 @@ class Poster:
         # A request without a proxy is never changed, so all posts to its URL share it.
         self._direct = lru_cache(_TARGETS)(self._request)
 
-    async def post(self, posted: Posted) -> Answer:
+    async def post(self, posted: Posted) -> PostAnswer:
         """Post once; raises as aiohttp does. Redirects are not followed."""
         session, request = await self._route(posted)
         if "Authorization" in request.headers and "Authorization" in posted.headers:
@@ -120,7 +120,7 @@ class Poster:
 
 async def _exchange(
     connection: Connection, request: aiohttp.ClientRequest, posted: Posted
-) -> Answer:
+) -> PostAnswer:
     protocol = connection.protocol
     if protocol is None:
         raise aiohttp.ServerDisconnectedError
@@ -139,7 +139,7 @@ async def _exchange(
     return await _answer(protocol, request)
 
 
-async def _answer(protocol: ResponseHandler, request: aiohttp.ClientRequest) -> Answer:
+async def _answer(protocol: ResponseHandler, request: aiohttp.ClientRequest) -> PostAnswer:
     try:
         message, content = await protocol.read()
         while 100 <= message.code < 200 and message.code != 101:
@@ -155,7 +155,7 @@ async def _answer(protocol: ResponseHandler, request: aiohttp.ClientRequest) -> 
     body = b""
     while len(body) <= BODY_BYTES and not content.at_eof():
         body += await content.read(BODY_BYTES + 1 - len(body))
-    return Answer(message.code, message.headers, body)
+    return PostAnswer(message.code, message.headers, body)
 
 
 def _unsent(connection: Connection) -> int:
