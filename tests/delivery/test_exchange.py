@@ -12,6 +12,7 @@ from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.domain.outcome import Outcome
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+REFUSED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -143,6 +144,24 @@ async def test_a_connection_that_is_not_clean_is_closed(answer: bytes) -> None:
         second = await post(remote, sender)
         assert (second.status, second.output) == (first.status, first.output)
         assert remote.connections == 2
+
+
+async def test_what_comes_between_two_events_is_no_answer_to_the_second() -> None:
+    """As from a server that answers late, or tells an idle connection that it will be closed."""
+    talking: list[asyncio.StreamWriter] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(OK if not talking else REFUSED)
+        talking.append(writer)
+
+    async with serving(talk) as (remote, sender):
+        assert (await post(remote, sender)).ok
+        talking[0].write(OK.replace(b"ok", b"no"))
+        for _ in range(10):  # until it has come
+            await asyncio.sleep(0)
+        outcome = await post(remote, sender)
+        assert (outcome.status, remote.connections) == (500, 2)
 
 
 async def test_an_early_answer_counts_and_ends_the_connection() -> None:
