@@ -176,8 +176,14 @@ async def _answer(protocol: ResponseHandler, request: aiohttp.ClientRequest) -> 
 
 def _unsent(connection: Connection) -> int:
     """Return how many bytes wait in memory to be sent."""
-    transport = connection.transport
-    return 0 if transport is None else transport.get_write_buffer_size()
+    transport: Any = connection.transport
+    if transport is None:
+        return 0
+    waiting: int = transport.get_write_buffer_size()
+    # With TLS, that is only what is not encrypted yet; asyncio offers no other way to the rest.
+    tls = getattr(transport, "_ssl_protocol", None)
+    below = None if tls is None else tls._transport  # noqa: SLF001
+    return waiting if below is None else waiting + int(below.get_write_buffer_size())
 
 
 def _close(connection: Connection) -> None:
