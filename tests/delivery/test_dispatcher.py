@@ -27,8 +27,11 @@ from ferryman.services import worker as worker_service
 from ferryman.services.delivery import Delivery
 from ferryman.services.key_ring import KeyRing
 from ferryman.tokens import SigningKey
+from tests.kit.receiver import receiving
 from tests.kit.services import Services, open_services, result
 from tests.kit.worker import SECONDS, running_worker, until
+
+from .test_traces import have_listen_at
 
 REFUSE = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -354,3 +357,22 @@ class LateSender(Sender):
             raise
         self.sent.set()
         return found
+
+
+async def test_a_claim_that_became_too_old_is_not_posted(services: Services) -> None:
+    """Reading the keys may take long, and another worker may have the message by then."""
+    with receiving() as inbox:
+        await have_listen_at(services, inbox.url)
+        await services.start_transfer()
+        delivery = await services.worker().claim_one()
+        async with open_session(private=True) as session, FunctionPool(concurrency=1) as functions:
+            sender = Sender(
+                services.platform,
+                KeyRing(SigningKey.generate()),
+                functions=functions,
+                remotes=RemoteSender(session),
+                environ={},
+            )
+            with pytest.raises(NoPlaceError):
+                await sender.send(delivery, asyncio.get_running_loop().time() - 1)
+        assert inbox.received == []

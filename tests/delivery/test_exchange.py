@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from yarl import URL
 
 from ferryman.delivery.remote import RemoteSender, open_session
 from ferryman.domain.outcome import Outcome
+from tests.networks.authority import Authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+REFUSED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -20,13 +24,15 @@ class Remote:
     """A server that answers each request on a connection by ``talk``."""
 
     talk: Talk
+    security: ssl.SSLContext | None = None
     port: int = 0
     connections: int = 0
     ended: list[asyncio.Event] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/events"
+        scheme = "http" if self.security is None else "https"
+        return f"{scheme}://127.0.0.1:{self.port}/events"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -39,9 +45,11 @@ class Remote:
 
 
 @contextlib.asynccontextmanager
-async def serving(talk: Talk) -> AsyncIterator[tuple[Remote, RemoteSender]]:
-    remote = Remote(talk)
-    server = await asyncio.start_server(remote.serve, "127.0.0.1", 0)
+async def serving(
+    talk: Talk, security: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[Remote, RemoteSender]]:
+    remote = Remote(talk, security)
+    server = await asyncio.start_server(remote.serve, "127.0.0.1", 0, ssl=security)
     remote.port = server.sockets[0].getsockname()[1]
     async with server, open_session(private=True) as session:
         yield remote, RemoteSender(session)
@@ -145,9 +153,36 @@ async def test_a_connection_that_is_not_clean_is_closed(answer: bytes) -> None:
         assert remote.connections == 2
 
 
-async def test_an_early_answer_counts_and_ends_the_connection() -> None:
+async def test_what_comes_between_two_events_is_no_answer_to_the_second() -> None:
+    """As from a server that answers late, or tells an idle connection that it will be closed."""
+    talking: list[asyncio.StreamWriter] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(OK if not talking else REFUSED)
+        talking.append(writer)
+
+    async with serving(talk) as (remote, sender):
+        assert (await post(remote, sender)).ok
+        talking[0].write(OK.replace(b"ok", b"no"))
+        for _ in range(10):  # until it has come
+            await asyncio.sleep(0)
+        outcome = await post(remote, sender)
+        assert (outcome.status, remote.connections) == (500, 2)
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+async def test_an_early_answer_counts_and_ends_the_connection(
+    secure: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The rest of the event would otherwise precede the next one, and nobody reads it."""
     over = asyncio.Event()
+    security = None
+    if secure:
+        authority = Authority(tmp_path, "Harbour Root")
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        security = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        security.load_cert_chain(authority.issue("127.0.0.1"))
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -155,7 +190,7 @@ async def test_an_early_answer_counts_and_ends_the_connection() -> None:
         await over.wait()
         await reader.read()
 
-    async with serving(talk) as (remote, sender):
+    async with serving(talk, security) as (remote, sender):
         for _ in range(2):
             outcome = await post(remote, sender, body="x" * (1 << 25))
             assert (outcome.status, outcome.stage) == (413, "after")

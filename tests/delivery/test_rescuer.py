@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from ferryman.delivery.rescuer import FailureDetector
+from ferryman.services import worker as worker_service
 from tests.kit.services import Services
 from tests.kit.worker import running_worker, until
 
@@ -66,3 +67,16 @@ async def test_a_worker_that_died_before_the_clock_was_set_back_is_relieved(
 
     async with running_worker(services, database):
         await until(lost)
+
+
+async def test_a_worker_that_stopped_in_a_heartbeat_holds_up_no_other(services: Services) -> None:
+    """Its session keeps its row locked; whoever waited for that could not send heartbeats."""
+    await services.start_transfer()
+    stopped = services.worker()
+    await stopped.claim_one()
+    async with services.platform.database.transaction() as tx:
+        lock = "UPDATE worker SET seen_at = seen_at WHERE worker_id = $1"
+        await tx.connection.execute(lock, stopped.worker_id)
+        assert await worker_service.rescue(services.platform, lambda found: found) == 0
+    assert await worker_service.rescue(services.platform, lambda found: found) == 1
+    assert await services.fetch("SELECT FROM worker") == []

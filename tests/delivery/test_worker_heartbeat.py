@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
 
 from ferryman.delivery.worker_heartbeat import WorkerHeartbeat
+from ferryman.services import worker as worker_service
+from tests.kit.services import Services
+from tests.kit.worker import until
 
 TIMEOUT = 8.0
 
@@ -94,7 +98,7 @@ async def test_claims_begin_only_with_a_recent_one_and_are_sent_for_as_long(
     """Others take over from a worker after ``TIMEOUT`` seconds of silence, not before."""
     async with beating(monkeypatch) as beats:
         claims: list[tuple[bool, float]] = [(beats.heartbeat.lets_claim, 0)]
-        beats.heartbeat.alive()
+        beats.heartbeat.alive(beats.now)
         for _ in range(5):
             claims.append((beats.heartbeat.lets_claim, beats.heartbeat.claim_ends - 100))
             beats.now += 1
@@ -119,3 +123,28 @@ async def test_one_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -
         await beats.poll()
         await beats.heartbeat.finish(0)
         assert beats.ends.cancelled()
+
+
+STOPS_BEFORE_COMMIT = """
+CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER wait_for_test AFTER INSERT ON worker DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION wait_for_test();
+"""
+
+
+async def test_a_late_answer_makes_a_worker_no_longer_alive(services: Services) -> None:
+    """Others saw the heartbeat when it was committed, and count from then."""
+    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted"
+
+    async def committing() -> bool:
+        return await services.fetch(waiting) != []
+
+    async with services.platform.database.transaction() as tx:
+        await tx.connection.execute(STOPS_BEFORE_COMMIT)
+    async with services.platform.database.transaction() as tx:
+        await tx.connection.execute("SELECT pg_advisory_xact_lock(42)")
+        beat = asyncio.create_task(worker_service.heartbeat(services.platform, uuid4()))
+        await until(committing)
+        before_commit = asyncio.get_running_loop().time()
+    assert (await beat).before <= before_commit

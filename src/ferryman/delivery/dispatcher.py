@@ -163,7 +163,7 @@ class Dispatcher:
         view = await worker_service.heartbeat(
             self._platform, self._worker_id, known.since, idle=known.idle, rests=rests
         )
-        self._heartbeat.alive()
+        self._heartbeat.alive(view.before)
         self._draining.follow(view.draining_since)
         await self._rescuer.rescue()
         await self._resting.end_of_changed()

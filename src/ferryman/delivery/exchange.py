@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -67,6 +68,7 @@ class Poster:
         self._egress = egress
         # A request without a proxy is never changed, so all posts to its URL share it.
         self._direct = lru_cache(_TARGETS)(self._request)
+        self._used: WeakSet[ResponseHandler] = WeakSet()
 
     async def post(self, posted: Posted) -> PostAnswer:
         """Post once; raises as aiohttp does. Redirects are not followed."""
@@ -75,7 +77,7 @@ class Poster:
             raise ValueError("the URL has a login, but the request is authorized otherwise")
         if session.connector is None:
             raise RuntimeError("the session is closed")
-        connection = await session.connector.connect(request, [], _NO_TIMEOUT)
+        connection = await self._connect(session.connector, request)
         try:
             answer = await _exchange(connection, request, posted)
         except BaseException:
@@ -84,8 +86,22 @@ class Poster:
         if _unsent(connection):
             _close(connection)
         else:
+            if connection.protocol is not None:
+                self._used.add(connection.protocol)
             connection.release()  # closes it too, unless the answer was read to its end
         return answer
+
+    async def _connect(
+        self, connector: aiohttp.BaseConnector, request: aiohttp.ClientRequest
+    ) -> Connection:
+        """Return a connection on which nothing came since the answer before."""
+        while True:
+            connection = await connector.connect(request, [], _NO_TIMEOUT)
+            protocol = connection.protocol
+            if protocol not in self._used or not protocol.should_close:
+                return connection
+            # A server sent more than it was asked for; this would count as the next answer.
+            connection.close()
 
     async def _route(self, posted: Posted) -> tuple[aiohttp.ClientSession, aiohttp.ClientRequest]:
         """Return the session that connects, and the request that says where to."""
@@ -160,8 +176,14 @@ async def _answer(protocol: ResponseHandler, request: aiohttp.ClientRequest) -> 
 
 def _unsent(connection: Connection) -> int:
     """Return how many bytes wait in memory to be sent."""
-    transport = connection.transport
-    return 0 if transport is None else transport.get_write_buffer_size()
+    transport: Any = connection.transport
+    if transport is None:
+        return 0
+    waiting: int = transport.get_write_buffer_size()
+    # With TLS, that is only what is not encrypted yet; asyncio offers no other way to the rest.
+    tls = getattr(transport, "_ssl_protocol", None)
+    below = None if tls is None else tls._transport  # noqa: SLF001
+    return waiting if below is None else waiting + int(below.get_write_buffer_size())
 
 
 def _close(connection: Connection) -> None:

@@ -28,7 +28,7 @@ log = structlog.get_logger("ferryman.functions")
 
 
 class NoPlaceError(Exception):
-    """No place to run a function came free in time, or its app rests; nothing was sent."""
+    """Nothing was sent: no place came free in time, the app rests, or the claim is too old."""
 
 
 class Sender:
@@ -60,11 +60,12 @@ class Sender:
         """Return the outcome for each route; ``begun`` is called when a function is called.
 
         After ``until``, in seconds of the loop's clock, another worker may have taken the message
-        over, so no function call is started any more: raises :class:`NoPlaceError` before anything
-        is sent.
+        over, so nothing is begun any more: raises :class:`NoPlaceError` before anything is sent.
         """
         message = delivery.message
-        await self._keys.refresh()
+        await self._keys.refresh()  # for long, if the database does not answer
+        if asyncio.get_running_loop().time() > until:
+            raise NoPlaceError
         app_id = str(delivery.app.app_id)
         OWNER.set(app_id)
         functions = [route for route in delivery.routes if isinstance(route, FunctionRoute)]

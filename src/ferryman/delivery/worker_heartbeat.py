@@ -30,9 +30,9 @@ class WorkerHeartbeat:
         """Ask for another one, also after one that is under way and may have looked already."""
         self._next = float("-inf")
 
-    def alive(self) -> None:
-        """Note that the database has recorded that this worker is alive."""
-        self._alive = self._loop.time()
+    def alive(self, since: float) -> None:
+        """Note that the database recorded this worker as alive, no earlier than ``since``."""
+        self._alive = since
 
     @property
     def under_way(self) -> bool:

@@ -1,5 +1,6 @@
 """A worker's lifecycle: heartbeats, rescue of its messages, shutdown."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -38,12 +39,17 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """The due lanes and failing endpoints, as a worker sees them."""
+    """The due lanes and failing endpoints, as a worker sees them.
+
+    ``before``: the event loop's time just before the heartbeat was committed. The answer may come
+    much later, and others count the worker's silence from the commit.
+    """
 
     due: dict[Lane, LaneDueTime]
     failing: frozenset[EndpointRow]
     now: datetime
-    draining_since: datetime | None = None
+    draining_since: datetime | None
+    before: float
 
 
 @cache
@@ -76,7 +82,8 @@ async def heartbeat(
         )
         due = await delivery_store.due_lanes(tx)
         failing = frozenset(breaker.endpoint for breaker in await breaker_store.every(tx))
-        return WorkerView(due, failing, tx.now, draining_since)
+        before = asyncio.get_running_loop().time()
+        return WorkerView(due, failing, tx.now, draining_since, before)
 
 
 Silent = Callable[[Mapping[UUID, datetime]], Mapping[UUID, datetime]]

@@ -38,10 +38,13 @@ DELETE FROM worker WHERE worker_id = :worker_id;
 SELECT worker_id, seen_at FROM worker;
 
 -- name: remove_silent_workers!
--- Unless it was heard of again meanwhile.
-DELETE FROM worker USING unnest(CAST(:worker_ids AS uuid[]), CAST(:seen AS timestamptz[]))
-    AS silent (worker_id, seen_at)
-WHERE worker.worker_id = silent.worker_id AND worker.seen_at = silent.seen_at;
+-- Unless it was heard of again meanwhile. One that stopped in the middle of a heartbeat holds its row
+-- until its session ends; others must not wait for that, since they would fall silent themselves.
+DELETE FROM worker WHERE worker_id IN (
+    SELECT worker.worker_id FROM worker
+    JOIN unnest(CAST(:worker_ids AS uuid[]), CAST(:seen AS timestamptz[]))
+        AS silent (worker_id, seen_at) USING (worker_id, seen_at)
+    FOR UPDATE OF worker SKIP LOCKED);
 
 -- name: orphaned_messages
 -- Claimed by a worker that is gone, so nobody else will report the attempt's outcome. What is claimed
