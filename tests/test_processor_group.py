@@ -15,6 +15,7 @@ from tests.kit.platform import wait_until
 
 STARTER = """
 import json, os, subprocess, sys
+from pathlib import Path
 from ferryman.processor_group import own_group
 from tests.kit.cgroup import processor_group_of
 
@@ -22,12 +23,19 @@ def where(pid):
     return str(processor_group_of(pid))
 
 outside = where(os.getpid())
-with own_group():
+seen = Path("/proc/self")
+if "after one of its number" in sys.argv:
+    os.mkdir(f"{outside}/ferryman-platform-{os.getpid()}")
+if "mounted twice" in sys.argv:
+    seen = Path(sys.argv[-1])
+    seen.joinpath("cgroup").write_text(Path("/proc/self/cgroup").read_text())
+    seen.joinpath("mountinfo").write_text(2 * Path("/proc/self/mountinfo").read_text())
+with own_group(seen):
     child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
     with own_group():
         found = [outside, where(os.getpid()), where(child.pid)]
     print(json.dumps(found), flush=True)
-    if sys.argv[1:]:
+    if "with a function" in sys.argv:
         os.mkdir(found[1] + "/of-a-function")
     sys.stdin.read()
     child.communicate()
@@ -47,8 +55,9 @@ def start(*words: str) -> tuple["subprocess.Popen[str]", Path, list[str]]:
 
 
 @needs_processor_groups
-def test_it_and_what_it_starts_are_one_group_which_ends_with_it() -> None:
-    process, outside, inside = start()
+@pytest.mark.parametrize("how", ["", "after one of its number", "mounted twice", "with a function"])
+def test_it_and_what_it_starts_are_one_group_which_ends_with_it(how: str, tmp_path: Path) -> None:
+    process, outside, inside = start(how, str(tmp_path))
     group = outside / f"ferryman-platform-{process.pid}"
     assert inside == [str(group)] * 2
     left, _ = process.communicate("")

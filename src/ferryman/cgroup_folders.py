@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 OURS = Path("/proc/self")
 
 
 def folders(process: Path, kind: str, controller: str) -> Iterator[Path]:
-    """Yield the folder of a process in the hierarchy of a controller.
+    """Yield the folder of a process in the hierarchy of a controller, below each of its mounts.
 
     ``kind`` is ``cgroup`` for version 1 and ``cgroup2`` for version 2, whose only hierarchy has an
     empty name.
@@ -17,12 +17,14 @@ def folders(process: Path, kind: str, controller: str) -> Iterator[Path]:
         groups = {}
         for line in (process / "cgroup").read_text().splitlines():
             _, controllers, group = line.split(":", 2)
-            groups.update(dict.fromkeys(controllers.split(","), group))
+            groups.update(dict.fromkeys(controllers.split(","), PurePosixPath(group)))
         for line in (process / "mountinfo").read_text().splitlines():
             left, _, right = line.partition(" - ")
             mounted, _, options = right.split(" ", 2)
             here = not controller or controller in options.split(",")
             if mounted == kind and here and controller in groups:
                 root, mount = left.split(" ")[3:5]
-                group = groups[controller].removeprefix(root.rstrip("/"))
-                yield Path(mount, group.lstrip("/"))
+                group = groups[controller]
+                # A mount of other groups does not show ours: ``/..`` is one outside our namespace.
+                if group.is_relative_to(root) and ".." not in group.parts:
+                    yield Path(mount, group.relative_to(root))

@@ -24,24 +24,31 @@ def own_group(process: Path = OURS) -> Iterator[None]:
     version 1 lets a process leave a group that has functions below it, so version 2 is left as it
     is: a service of systemd is a group for the processor there.
     """
-    group = None
-    for own in folders(process, "cgroup", "cpu"):
-        if not own.name.startswith(_PREFIX):
-            _remove_left_behind(own)
-            group = _entered(own)
+    group = _entered_one(process)
+    us = os.getpid()
     try:
         yield
     finally:
-        if group is not None:
-            with suppress(OSError):  # what we started and left behind is still in it
+        if group is not None and us == os.getpid():  # forks end here, too
+            with suppress(OSError):
                 (group.parent / "cgroup.procs").write_text("0")
-                group.rmdir()
+            _remove(group)
+
+
+def _entered_one(process: Path) -> Path | None:
+    for own in folders(process, "cgroup", "cpu"):
+        if own.name.startswith(_PREFIX):
+            return None
+        _remove_left_behind(own)
+        if group := _entered(own):
+            return group
+    return None
 
 
 def _entered(own: Path) -> Path | None:
     group = own / f"{_PREFIX}{os.getpid()}"
     try:
-        group.mkdir()
+        group.mkdir(exist_ok=True)  # one that was killed had our process id
         (group / "cgroup.procs").write_text("0")
     except OSError:
         with suppress(OSError):
@@ -51,9 +58,14 @@ def _entered(own: Path) -> Path | None:
 
 
 def _remove_left_behind(own: Path) -> None:
-    """Remove the groups of platforms that were killed, with those of their functions."""
+    """Remove the groups of platforms that were killed."""
     for group in own.glob(f"{_PREFIX}*"):
         if not Path("/proc", group.name.removeprefix(_PREFIX)).exists():
-            for folder in (*group.glob("*/"), group):
-                with suppress(OSError):
-                    folder.rmdir()
+            _remove(group)
+
+
+def _remove(group: Path) -> None:
+    """Remove a group with those of its functions; one in which a process still is remains."""
+    for folder in (*group.glob("*/"), group):
+        with suppress(OSError):
+            folder.rmdir()

@@ -93,3 +93,23 @@ async def test_a_function_is_an_equal_again_when_its_call_ends() -> None:
 def test_the_bound_of_memory_is_said(ground: Ground) -> None:
     found = ground.call()["found"]
     assert ("by cgroup" in found) != ("memory added up, no cgroup" in found)
+
+
+def test_one_folder_of_a_hierarchy_that_is_mounted_twice(tmp_path: Path) -> None:
+    (tmp_path / "cgroup").write_text(Path("/proc/self/cgroup").read_text())
+    (tmp_path / "mountinfo").write_text(2 * Path("/proc/self/mountinfo").read_text())
+    found = own_cgroups(tmp_path)
+    assert len({*found.folders}) == len(found.folders)
+    found.new(1 << 30).remove()
+
+
+def test_the_group_of_a_platform_is_not_of_a_function(tmp_path: Path) -> None:
+    """One that was just made is empty, and would be lost."""
+    hierarchy = tmp_path / "hierarchy"
+    for name in ("ferryman-platform-1", "ferryman-0-left"):
+        (hierarchy / name).mkdir(parents=True)
+    (tmp_path / "cgroup").write_text("1:cpu:/\n")
+    (tmp_path / "mountinfo").write_text(f"29 23 0:26 / {hierarchy} rw - cgroup cgroup rw,cpu\n")
+    own_cgroups(tmp_path)
+    assert (hierarchy / "ferryman-platform-1").exists()
+    assert not (hierarchy / "ferryman-0-left").exists()

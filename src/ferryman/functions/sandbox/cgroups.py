@@ -109,12 +109,12 @@ NONE = Cgroups()
 
 def own_cgroups(process: Path = OURS) -> Cgroups:
     """Return the folders in which this process can make groups; maybe none."""
-    found = [
-        folder
-        for controller in ("pids", "memory", "cpu")
-        for folder in folders(process, "cgroup", controller)
-        if _works(Cgroups((folder,)))
+    # One of each: a hierarchy may be mounted twice, or have several of the controllers.
+    firsts = [
+        next((each for each in folders(process, "cgroup", name) if _works(Cgroups((each,)))), None)
+        for name in ("pids", "memory", "cpu")
     ]
+    found = [*dict.fromkeys(filter(None, firsts))]
     if any((folder / "memory.limit_in_bytes").exists() for folder in found):
         return Cgroups(tuple(found), memory=True)
     for own in folders(process, "cgroup2", ""):
@@ -158,7 +158,7 @@ def _works(cgroups: Cgroups) -> bool:
 def _remove_left_behind(cgroups: Cgroups) -> None:
     """Remove the folders of workers that have been killed."""
     for parent in cgroups.folders:
-        for folder in parent.glob(f"{_PREFIX}*"):
+        for folder in parent.glob(f"{_PREFIX}[0-9]*"):  # and no group of a platform
             worker = folder.name.removeprefix(_PREFIX).partition("-")[0]
             if not Path("/proc", worker).exists():
                 with suppress(OSError):
