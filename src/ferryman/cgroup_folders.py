@@ -24,7 +24,7 @@ def folders(process: Path, kind: str, controller: str) -> Iterator[Path]:
             here = not controller or controller in options.split(",")
             if mounted == kind and here and controller in groups:
                 root, mount = left.split(" ")[3:5]
-                group = groups[controller]
+                own = groups[controller]
                 # A mount of other groups does not show ours: ``/..`` is one outside our namespace.
-                if group.is_relative_to(root) and ".." not in group.parts:
-                    yield Path(mount, group.relative_to(root))
+                if own.is_relative_to(root) and ".." not in own.parts:
+                    yield Path(mount, own.relative_to(root))

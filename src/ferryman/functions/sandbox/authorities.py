@@ -24,7 +24,9 @@ const { defines = [] } = process.config.target_defaults;
 const own = defines.includes('NODE_OPENSSL_CERT_STORE') ? [] : require('tls').rootCertificates;
 JSON.stringify(own)"""
 _SECONDS = 10
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s.+?-----END CERTIFICATE-----", re.DOTALL)
+_CERTIFICATE = re.compile(
+    r"^-----BEGIN CERTIFICATE-----\s.+?^-----END CERTIFICATE-----", re.DOTALL | re.MULTILINE
+)
 
 
 def for_node(program: Program, environment: dict[str, str]) -> bytes | None:
