@@ -98,7 +98,7 @@ class Poster:
         while True:
             connection = await connector.connect(request, [], _NO_TIMEOUT)
             protocol = connection.protocol
-            if protocol not in self._used or not protocol.should_close:
+            if protocol is None or protocol not in self._used or not protocol.should_close:
                 return connection
             # A server sent more than it was asked for; this would count as the next answer.
             connection.close()
