@@ -147,6 +147,7 @@ async def _exchange(
     path = request.url.raw_path_qs
     if request.proxy is not None and not request.is_ssl():
         path = str(request.url)
+        headers.update(request.proxy_headers or {})
     writer = StreamWriter(protocol, request.loop)
     await writer.write_headers(f"POST {path} HTTP/1.1", headers)
     posted.stage = "during"
