@@ -61,14 +61,11 @@ class Dispatcher:
     ) -> None:
         self._platform, self._worker_id = platform, worker_id
         self._sender, self._functions = sender, functions
-        self._stop, self._draining = stop, draining
-        self._queues = queues
-        self._app_cache = AppCache()
+        self._stop, self._draining, self._queues = stop, draining, queues
+        self._app_cache, self._places = AppCache(), asyncio.Semaphore(quotas.places)
         self._scheduler = FairScheduler[Lane](quotas)
-        self._places = asyncio.Semaphore(quotas.places)
         self._tasks: dict[asyncio.Task[bool | None], UUID] = {}
-        self._health = WorkerHealth(platform, worker_id)
-        self._changed = asyncio.Event()
+        self._health, self._changed = WorkerHealth(platform, worker_id), asyncio.Event()
         self._recorder = Recorder(
             platform, self._app_cache, self._wake, self._changed.set, self._health
         )
@@ -246,7 +243,7 @@ class Dispatcher:
 
     def _heartbeat_ended(self) -> None:
         self._changed.set()
-        self._queues.heartbeat_ended()
+        self._queues.changed.set()
 
     def _wake(self) -> None:
         self._heartbeat.wake()

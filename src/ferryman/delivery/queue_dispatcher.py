@@ -78,7 +78,7 @@ class QueueDispatcher:
         self._scheduler: FairScheduler[QueueLane] = FairScheduler(quotas)
         self._places = asyncio.Semaphore(max(1, quotas.places))
         self._tasks: dict[asyncio.Task[bool | None], UUID] = {}
-        self._changed = asyncio.Event()
+        self.changed = asyncio.Event()
         self._next_poll = 0.0
         self.running = True
         self.ended: Callable[[], None] = lambda: None
@@ -86,11 +86,7 @@ class QueueDispatcher:
     def wake(self) -> None:
         """Check all queues: something may be due, or the worker is stopping."""
         self._next_poll = 0.0
-        self._changed.set()
-
-    def heartbeat_ended(self) -> None:
-        """Claim what had to wait for a heartbeat."""
-        self._changed.set()
+        self.changed.set()
 
     async def run(self) -> None:
         """Deliver until ``stop`` is set; then finish what ends soon.
@@ -103,7 +99,7 @@ class QueueDispatcher:
                 "queues",
                 self._step,
                 stop=self._stop,
-                woken=self._changed,
+                woken=self.changed,
                 away_seconds=_AWAY_SECONDS,
                 retry_seconds=_RETRY_SECONDS,
             )
@@ -163,7 +159,7 @@ class QueueDispatcher:
         calls = isinstance(delivery.route, FunctionConsumer)
         self._kinds.note(delivery.event.lane, delivery.route)
         call = self._scheduler.started(delivery.event.lane, calls=calls, warm=warm)
-        tracked = InFlightCall(self._scheduler, call, self._changed.set, self._places)
+        tracked = InFlightCall(self._scheduler, call, self.changed.set, self._places)
         task = asyncio.create_task(self._deliver(delivery, until, tracked))
         self._tasks[task] = delivery.event.event_id
         task.add_done_callback(self._tasks.pop)
