@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from ferryman.delivery.remote import RemoteSender, open_session
+from ferryman.delivery.remote import RemoteSender, open_sender, open_session
 from ferryman.domain.outcome import Outcome
+from ferryman.network.proxies import Proxies
 from tests.networks.authority import Authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -229,3 +230,16 @@ async def test_a_login_in_the_url_does_not_give_way_to_a_token() -> None:
         assert (outcome.ok, outcome.stage, seen) == (False, "before", [])
         assert (await sender.post(url, "{}", {}, 60.0)).ok
         assert b"\r\nAuthorization: Basic dXNlcjp3b3Jk\r\n" in seen[0][0]
+
+
+async def test_a_proxy_that_asks_for_a_login_gets_it_with_each_event_over_http() -> None:
+    seen: list[tuple[bytes, bytes]] = []
+    async with serving(answering(OK, seen)) as (proxy, _):
+        proxies = Proxies(http=f"http://user:word@127.0.0.1:{proxy.port}")
+        async with open_sender(private=True, proxies=proxies) as sender:
+            for _ in range(2):
+                assert (await sender.post("http://remote.example/in", "{}", {}, 60.0)).ok
+    for head, _ in seen:
+        assert head.startswith(b"POST http://remote.example/in HTTP/1.1\r\n")
+        assert b"\r\nProxy-Authorization: Basic dXNlcjp3b3Jk\r\n" in head
+        assert head.count(b"\r\nHost: remote.example\r\n") == 1

@@ -10,6 +10,7 @@ import pytest
 
 from ferryman.delivery import queue_dispatcher
 from ferryman.delivery.queue_dispatcher import QueueDispatcher
+from ferryman.delivery.worker_heartbeat import WorkerHeartbeat
 from ferryman.services import queue_delivery
 from ferryman.services.platform import Platform
 from ferryman.store.queue import QueueLane
@@ -111,3 +112,37 @@ async def test_a_worker_that_runs_no_functions_posts_to_endpoints(
                 await until(over)
             assert await queues.stats("function") == (0, 1, 0)
             assert [each.event["jobId"] for each in inbox.received] == ["endpoint"] * 3
+
+
+async def test_a_worker_without_a_recent_heartbeat_claims_no_event(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may have counted it as silent, and would take over what it claims at once."""
+    recent, polls, due = False, count(), queue_delivery.due
+
+    async def counted(platform: Platform) -> tuple[dict[QueueLane, datetime], datetime]:
+        found = await due(platform)
+        if found[0]:
+            next(polls)
+        return found
+
+    monkeypatch.setattr(queue_delivery, "due", counted)
+    monkeypatch.setattr(queue_dispatcher, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(WorkerHeartbeat, "lets_claim", property(lambda _: recent))
+    async with open_services(database, tmp_path) as services:
+        (tmp_path / "cloud-app" / "index.py").write_text(APP)
+        queues = await Queues.begin(services)
+        await queues.push("a")
+
+        async def polled() -> bool:
+            return next(polls) > 5
+
+        async def over() -> bool:
+            return await queues.stats("a") == (1, 0, 0)
+
+        async with running_worker(services, database):
+            await until(polled)
+            [event] = await queues.events()
+            assert (event.attempts, event.state) == (0, "PENDING")
+            recent = True
+            await until(over)

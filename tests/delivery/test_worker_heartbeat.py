@@ -105,6 +105,21 @@ async def test_claims_begin_only_with_a_recent_one_and_are_sent_for_as_long(
         assert claims == [(False, 0), (True, 4), (True, 5), (True, 6), (True, 6), (False, 6)]
 
 
+async def test_they_go_on_while_a_claim_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the worker sends would otherwise be sent by others too, once it is silent for long."""
+    async with beating(monkeypatch) as beats:
+        await beats.poll()
+        await beats.end(0.5)
+        for begun in (2, 3):
+            beats.now += 2
+            await _settle()
+            assert beats.begun == begun
+            beats.now += 20
+            await _settle()
+            assert beats.begun == begun, "one at a time"
+            await beats.end(0.5)
+
+
 async def test_its_error_is_raised_to_whoever_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     async with beating(monkeypatch) as beats:
         await beats.poll()

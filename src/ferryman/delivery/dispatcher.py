@@ -61,22 +61,19 @@ class Dispatcher:
     ) -> None:
         self._platform, self._worker_id = platform, worker_id
         self._sender, self._functions = sender, functions
-        self._stop, self._draining = stop, draining
-        self._queues = queues
-        queues.ended = self._wake
-        self._app_cache = AppCache()
+        self._stop, self._draining, self._queues = stop, draining, queues
+        self._app_cache, self._places = AppCache(), asyncio.Semaphore(quotas.places)
         self._scheduler = FairScheduler[Lane](quotas)
-        self._places = asyncio.Semaphore(quotas.places)
         self._tasks: dict[asyncio.Task[bool | None], UUID] = {}
-        self._health = WorkerHealth(platform, worker_id)
-        self._changed = asyncio.Event()
+        self._health, self._changed = WorkerHealth(platform, worker_id), asyncio.Event()
         self._recorder = Recorder(
             platform, self._app_cache, self._wake, self._changed.set, self._health
         )
         self._rescuer = Rescuer(platform, worker_id, self._held)
         self._resting = RestingApps(platform, self._app_cache, functions.records)
         timeout = platform.heartbeat_timeout.total_seconds()
-        self._heartbeat = WorkerHeartbeat(self._poll, self._changed.set, timeout)
+        self._heartbeat = WorkerHeartbeat(self._poll, self._heartbeat_ended, timeout)
+        queues.heartbeat, queues.ended = self._heartbeat, self._wake
 
     async def run(self) -> None:
         """Deliver until ``stop`` is set; then finish what is in flight.
@@ -243,6 +240,10 @@ class Dispatcher:
             self._changed.set()
         else:
             self._wake()
+
+    def _heartbeat_ended(self) -> None:
+        self._changed.set()
+        self._queues.changed.set()
 
     def _wake(self) -> None:
         self._heartbeat.wake()

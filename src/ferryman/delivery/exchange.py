@@ -98,7 +98,7 @@ class Poster:
         while True:
             connection = await connector.connect(request, [], _NO_TIMEOUT)
             protocol = connection.protocol
-            if protocol not in self._used or not protocol.should_close:
+            if protocol is None or protocol not in self._used or not protocol.should_close:
                 return connection
             # A server sent more than it was asked for; this would count as the next answer.
             connection.close()
@@ -147,6 +147,7 @@ async def _exchange(
     path = request.url.raw_path_qs
     if request.proxy is not None and not request.is_ssl():
         path = str(request.url)
+        headers.update(request.proxy_headers or {})
     writer = StreamWriter(protocol, request.loop)
     await writer.write_headers(f"POST {path} HTTP/1.1", headers)
     posted.stage = "during"

@@ -2,7 +2,8 @@
 
 It works as the dispatcher of messages does, with the same parts, but with places of its own: a
 consumer may run for 15 minutes, and takes none from the events of migrations (ADR 89). The claims
-are kept by the heartbeats of the other dispatcher, which ends after this one.
+are kept by the heartbeats of the other dispatcher, which ends after this one; without a recent
+one nothing is claimed.
 """
 
 import asyncio
@@ -25,13 +26,13 @@ from ferryman.delivery.queue_log import log_outcome, printed
 from ferryman.delivery.resolver import OWNER
 from ferryman.delivery.scheduler import FairScheduler, Quotas, own_order
 from ferryman.delivery.sender import NoPlaceError, Sender
+from ferryman.delivery.worker_heartbeat import WorkerHeartbeat
 from ferryman.domain.outcome import Outcome, failed
 from ferryman.errors import OutsideError
 from ferryman.functions.pool import FunctionPool
 from ferryman.functions.routes import EndpointConsumer, FunctionConsumer
 from ferryman.ids import jitter
 from ferryman.services import queue_delivery as queue_delivery_service
-from ferryman.services import worker as worker_service
 from ferryman.services.consumer_kinds import ConsumerKinds
 from ferryman.services.platform import Platform
 from ferryman.services.queue_delivery import QueueDelivery
@@ -50,7 +51,12 @@ _TRIES = 3
 
 
 class QueueDispatcher:
-    """Runs one worker's consumers; ``ended`` is called when none runs any more."""
+    """Runs one worker's consumers.
+
+    The other dispatcher sets ``heartbeat``, and ``ended``, which is called when none runs any more.
+    """
+
+    heartbeat: WorkerHeartbeat
 
     def __init__(
         self,
@@ -72,16 +78,15 @@ class QueueDispatcher:
         self._scheduler: FairScheduler[QueueLane] = FairScheduler(quotas)
         self._places = asyncio.Semaphore(max(1, quotas.places))
         self._tasks: dict[asyncio.Task[bool | None], UUID] = {}
-        self._changed = asyncio.Event()
+        self.changed = asyncio.Event()
         self._next_poll = 0.0
-        self._known = False
         self.running = True
         self.ended: Callable[[], None] = lambda: None
 
     def wake(self) -> None:
         """Check all queues: something may be due, or the worker is stopping."""
         self._next_poll = 0.0
-        self._changed.set()
+        self.changed.set()
 
     async def run(self) -> None:
         """Deliver until ``stop`` is set; then finish what ends soon.
@@ -94,7 +99,7 @@ class QueueDispatcher:
                 "queues",
                 self._step,
                 stop=self._stop,
-                woken=self._changed,
+                woken=self.changed,
                 away_seconds=_AWAY_SECONDS,
                 retry_seconds=_RETRY_SECONDS,
             )
@@ -115,10 +120,10 @@ class QueueDispatcher:
             self._next_poll = loop.time() + _POLL_SECONDS
             pause = await self._poll()
             self._next_poll = min(self._next_poll, loop.time() + pause)
-        if self._draining:
+        if self._draining or not self.heartbeat.lets_claim:
             return max(0.0, self._next_poll - loop.time())
         # Measured from before the claim: nobody counts us as silent from an earlier time.
-        until = loop.time() + self._platform.heartbeat_timeout.total_seconds() / 2
+        until = self.heartbeat.claim_ends
         waiting = self._scheduler.apps
         found = ((UUID(owner), count) for owner, count in self._functions.idle.items())
         idle = Counter({app_id: count for app_id, count in found if app_id in waiting})
@@ -137,10 +142,6 @@ class QueueDispatcher:
 
     async def _poll(self) -> float:
         """Take over what nobody delivers, find what is due; return the seconds to the next poll."""
-        if not self._known:
-            # Claims of a worker that nobody heard of would be taken over at once.
-            await worker_service.heartbeat(self._platform, self._worker_id, self._draining.since)
-            self._known = True
         held = set(self._tasks.values())
         await queue_delivery_service.rescue(self._platform, self._worker_id, held, self._pause)
         due, now = await queue_delivery_service.due(self._platform)
@@ -158,7 +159,7 @@ class QueueDispatcher:
         calls = isinstance(delivery.route, FunctionConsumer)
         self._kinds.note(delivery.event.lane, delivery.route)
         call = self._scheduler.started(delivery.event.lane, calls=calls, warm=warm)
-        tracked = InFlightCall(self._scheduler, call, self._changed.set, self._places)
+        tracked = InFlightCall(self._scheduler, call, self.changed.set, self._places)
         task = asyncio.create_task(self._deliver(delivery, until, tracked))
         self._tasks[task] = delivery.event.event_id
         task.add_done_callback(self._tasks.pop)

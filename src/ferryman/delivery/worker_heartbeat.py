@@ -1,5 +1,6 @@
 """The heartbeat: report that this worker is alive and look at what is due, beside the claims.
 
+The dispatcher begins each. While it waits for a claim that takes long, they go on by themselves.
 No event waits for it. Other workers take over from one that is silent for ``heartbeat_seconds``,
 so claims begin and are sent only for so long after the last one.
 """
@@ -24,6 +25,7 @@ class WorkerHeartbeat:
         self._beat, self._ended, self._timeout = beat, ended, timeout
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[float] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._next = self._alive = float("-inf")
 
     def wake(self) -> None:
@@ -49,6 +51,20 @@ class WorkerHeartbeat:
         # Set before it looks: a notification during the look asks for another one.
         self._next = self._loop.time() + self.longest
         self._task = asyncio.create_task(self._run())
+        self._watch(2 * self.longest)
+
+    def _watch(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._overdue)
+
+    def _overdue(self) -> None:
+        """Begin the next one, as nobody did: others would take over what this worker sends."""
+        last = self._task
+        if last is None or (last.done() and last.exception() is None):
+            self.begin()
+        else:
+            self._watch(self.longest)
 
     def check(self) -> None:
         """Raise the error of the last one, if it ended with one."""
@@ -77,7 +93,9 @@ class WorkerHeartbeat:
         return min(self._loop.time() + self._timeout / 2, self._alive + self._timeout * 3 / 4)
 
     async def finish(self, seconds: float) -> None:
-        """Wait for one that is under way, for so long, and end it then."""
+        """Begin no other, and wait for one that is under way, for so long; end it then."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=seconds)
             self._task.cancel()
