@@ -72,8 +72,7 @@ class QueueDispatcher:
         self._caller, self._endpoints = sender.caller, sender.endpoints
         self._kinds = ConsumerKinds(platform)
         self._functions = functions
-        self._stop = stop
-        self._draining = draining
+        self._stop, self._draining = stop, draining
         self._worker_id = worker_id
         self._scheduler: FairScheduler[QueueLane] = FairScheduler(quotas)
         self._places = asyncio.Semaphore(max(1, quotas.places))
