@@ -19,7 +19,9 @@ PlatformError
 ``api/problem_documents.py`` maps a class to its status.
 """
 
-from typing import Self
+from typing import Self, TypeVar
+
+T = TypeVar("T")
 
 
 class PlatformError(Exception):
@@ -90,3 +92,17 @@ class OutsideError(PlatformError):
 
 class ConfigError(PlatformError):
     """A setting or an app's definition is wrong; nothing was started or changed."""
+
+
+def value_or_raise(answer: T | Exception) -> T:
+    """Return one of a batch's answers; raise it if it is what refuses.
+
+    Keep no name for it: a frame that holds the error which it raises is a cycle, and only the
+    garbage collector frees that.
+    """
+    if isinstance(answer, Exception):
+        try:
+            raise answer
+        finally:
+            del answer
+    return answer

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ferryman import refusals
-from ferryman.errors import PlatformError
+from ferryman.errors import PlatformError, value_or_raise
 from ferryman.ids import ephemeral_id
 from ferryman.objects.folder import claim_folder, disk_errors, part_path, remove_object, stored_part
 from ferryman.objects.incoming import IncomingPart, clear_incoming
@@ -157,10 +157,7 @@ class LocalStore:
 
     async def complete(self, key: str, upload_ref: str, parts: Sequence[Part]) -> list[Part]:
         """Assemble the file from exactly ``parts``; it is on disk when this returns."""
-        [answer] = await self.complete_all([Assembly(key, upload_ref, parts)])
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        return value_or_raise((await self.complete_all([Assembly(key, upload_ref, parts)]))[0])
 
     async def complete_all(
         self, files: Sequence[Assembly]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from ferryman import refusals
 from ferryman.domain import export as export_rules
-from ferryman.errors import PlatformError, RuleError
+from ferryman.errors import PlatformError, RuleError, value_or_raise
 from ferryman.in_parallel import in_parallel
 from ferryman.objects.parts import check_digests, is_sha256
 from ferryman.objects.port import Assembly, HoldsMoreError
@@ -41,13 +41,7 @@ async def complete(
 ) -> AppDataReceipt:
     """Assemble the file from its parts and queue its event; a repeat gets the same receipt."""
     file = CompleteFile(upload_id=upload_id, parts=request.parts, sha256=request.sha256)
-    [answer] = await complete_batch(platform, app, [file])
-    if isinstance(answer, PlatformError):
-        try:
-            raise answer
-        finally:
-            del answer  # or its traceback holds it: garbage for the collector
-    return answer
+    return value_or_raise((await complete_batch(platform, app, [file]))[0])
 
 
 async def complete_batch(

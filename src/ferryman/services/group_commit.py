@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ferryman.errors import value_or_raise
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -86,13 +88,7 @@ class GroupCommit:
         turn: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> R:
         """Return or raise the answer that ``act`` gives for ``item``; see :meth:`do_all`."""
-        [answer] = await self.do_all(key, [item], act, turn)
-        if isinstance(answer, Exception):
-            try:
-                raise answer
-            finally:
-                del answer  # or its traceback holds it: garbage for the collector
-        return answer
+        return value_or_raise((await self.do_all(key, [item], act, turn))[0])
 
     async def do_all(
         self,
@@ -133,7 +129,7 @@ class GroupCommit:
             try:
                 raise failed.error
             finally:
-                del failed  # as in do()
+                del failed  # as in value_or_raise()
         return me.answers
 
 

@@ -15,7 +15,7 @@ import msgspec
 from ferryman import refusals
 from ferryman.domain import export as export_rules
 from ferryman.domain.scope import check_app_data
-from ferryman.errors import PlatformError, RuleError
+from ferryman.errors import PlatformError, RuleError, value_or_raise
 from ferryman.ids import new_id, new_ids
 from ferryman.in_parallel import in_parallel
 from ferryman.services import transfer as transfer_service
@@ -68,12 +68,7 @@ async def begin(
     key = key or new_id()
     # Such small files are rarely begun twice, so look for the resume key only after a conflict.
     answers = await _begin(platform, app, transfer_id, {key: file}, look_first=part is None)
-    if isinstance(answer := answers.pop(key), PlatformError):
-        try:
-            raise answer
-        finally:
-            del answer  # or its traceback holds it: garbage for the collector
-    return answer
+    return value_or_raise(answers.pop(key))
 
 
 async def begin_batch(
