@@ -28,3 +28,11 @@ def folders(process: Path, kind: str, controller: str) -> Iterator[Path]:
                 # A mount of other groups does not show ours: ``/..`` is one outside our namespace.
                 if own.is_relative_to(root) and ".." not in own.parts:
                     yield Path(mount, own.relative_to(root))
+
+
+def left_behind(parent: Path, prefix: str) -> Iterator[Path]:
+    """Yield the groups whose names go on with the id of a process, where that has ended."""
+    for folder in parent.glob(f"{prefix}[0-9]*"):
+        process_id = folder.name.removeprefix(prefix).partition("-")[0]
+        if not Path("/proc", process_id).exists():
+            yield folder

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ferryman.cgroup_folders import OURS, folders
+from ferryman.cgroup_folders import OURS, folders, left_behind
 
 _PREFIX = "ferryman-platform-"
 
@@ -39,9 +39,10 @@ def _entered_one(process: Path) -> Path | None:
     for own in folders(process, "cgroup", "cpu"):
         if own.name.startswith(_PREFIX):
             return None
-        _remove_left_behind(own)
-        if group := _entered(own):
-            return group
+        for group in left_behind(own, _PREFIX):
+            _remove(group)
+        if entered := _entered(own):
+            return entered
     return None
 
 
@@ -55,13 +56,6 @@ def _entered(own: Path) -> Path | None:
             group.rmdir()
         return None
     return group
-
-
-def _remove_left_behind(own: Path) -> None:
-    """Remove the groups of platforms that were killed."""
-    for group in own.glob(f"{_PREFIX}*"):
-        if not Path("/proc", group.name.removeprefix(_PREFIX)).exists():
-            _remove(group)
 
 
 def _remove(group: Path) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from ferryman.cgroup_folders import OURS, folders
+from ferryman.cgroup_folders import OURS, folders, left_behind
 from ferryman.functions.sandbox.limits import PROCESSES
 
 _PREFIX = "ferryman-"
@@ -158,8 +158,6 @@ def _works(cgroups: Cgroups) -> bool:
 def _remove_left_behind(cgroups: Cgroups) -> None:
     """Remove the folders of workers that have been killed."""
     for parent in cgroups.folders:
-        for folder in parent.glob(f"{_PREFIX}[0-9]*"):  # and no group of a platform
-            worker = folder.name.removeprefix(_PREFIX).partition("-")[0]
-            if not Path("/proc", worker).exists():
-                with suppress(OSError):
-                    folder.rmdir()
+        for folder in left_behind(parent, _PREFIX):
+            with suppress(OSError):
+                folder.rmdir()
