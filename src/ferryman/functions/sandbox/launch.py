@@ -79,6 +79,9 @@ async def launch_sandboxed(
 
     Raises ``OSError`` if it cannot be started, or ends before it is complete: why, it printed.
     """
+    environment = _environment()
+    # The first time it asks Node.js, for which the event loop cannot wait.
+    lacking = await asyncio.to_thread(authorities.for_node, program, environment)
     with ExitStack() as failed:
         uid = _user_id(sandbox, access.folder)
         failed.callback(uid.close)
@@ -95,8 +98,6 @@ async def launch_sandboxed(
         mark = CallMark()
         failed.callback(mark.close)
         passed = (theirs.fileno(), tell, channel.fileno(), mark.descriptor)
-        environment = _environment()
-        lacking = authorities.for_node(program, environment)
         command = function_command(
             sandbox.program,
             sandbox.view(program.source, program.readable, access.folder),
